@@ -1,0 +1,45 @@
+#!/bin/bash
+# Installs the Debian packages that build, tests, demo and benchmarks need. Says what it
+# installs; does nothing, and needs no root, when all are there.
+set -eu
+
+packages=(
+	# build
+	gcc make pkg-config libc6-dev libldap-dev libcurl4-openssl-dev libjansson-dev
+	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev zlib1g-dev
+	# tests and demo: peers, tools
+	libcmocka-dev slapd ldap-utils openssl python3 curl util-linux procps
+	valgrind libc6-dbg strace sqlite3
+	# lint, fuzz, bench
+	clang libclang-rt-14-dev clang-tidy cppcheck shellcheck wrk jq
+)
+
+missing=()
+for p in "${packages[@]}"; do
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+	exit 0
+fi
+echo "deps: installing ${missing[*]}"
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "deps: root or sudo is needed to install: ${missing[*]}" >&2
+		exit 1
+	fi
+	sudo=sudo
+fi
+export DEBIAN_FRONTEND=noninteractive
+# No daemon is to start by itself: tests start their own, in folders of their own.
+policy=/usr/sbin/policy-rc.d
+made=
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+	$sudo chmod 755 $policy
+	made=1
+fi
+trap '[ -z "$made" ] || $sudo rm -f $policy' EXIT
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "deps: done"
