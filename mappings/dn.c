@@ -1,0 +1,345 @@
+#include "mappings/dn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wctype.h>
+
+#include "scim/base/buf.h"
+
+#include "scim/base/banned.h"
+
+#define RDN_PARTS_MAX 16
+
+struct part {
+	struct slice type;  /* lower case */
+	struct slice value; /* unescaped, folded when `fold` */
+};
+
+struct reader {
+	struct arena *mem;
+	const char *at, *end, *start;
+	struct err *err;
+	bool fold;
+};
+
+static int bad(struct reader *r, const char *what)
+{
+	char shown[120];
+
+	text_visible(r->start, (size_t)(r->end - r->start), shown, sizeof(shown));
+	return err_set(r->err, ERR_INVALID, "\"%s\" is not a DN: %s at byte %zu", shown, what,
+		       (size_t)(r->at - r->start) + 1);
+}
+
+static void skip_space(struct reader *r)
+{
+	while (r->at < r->end && *r->at == ' ')
+		r->at++;
+}
+
+static int read_type(struct reader *r, struct slice *ret)
+{
+	const char *start = r->at;
+	char *type;
+	size_t len;
+
+	while (r->at < r->end && *r->at != '=' && *r->at != ',' && *r->at != '+')
+		r->at++;
+	len = (size_t)(r->at - start);
+	while (len && start[len - 1] == ' ')
+		len--;
+	if (len == 0 || r->at == r->end || *r->at != '=')
+		return bad(r, "an attribute name and \"=\" are expected");
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)start[i];
+
+		if (!(c == '-' || c == '.' || (c >= '0' && c <= '9') ||
+		      ((c | 32) >= 'a' && (c | 32) <= 'z')))
+			return bad(r, "an attribute name has letters, digits, \"-\" and \".\"");
+	}
+	type = arena_strndup(r->mem, start, len);
+	text_lower(type, len);
+	*ret = slice_of(type, len);
+	r->at++;
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int read_escape(struct reader *r, char *ret)
+{
+	int high, low;
+
+	r->at++;
+	if (r->at == r->end)
+		return bad(r, "it ends inside an escape");
+	high = hex_digit(*r->at);
+	low = r->at + 1 < r->end ? hex_digit(r->at[1]) : -1;
+	if (high >= 0 && low >= 0) {
+		*ret = (char)(high * 16 + low);
+		r->at += 2;
+	} else {
+		*ret = *r->at++;
+	}
+	return 0;
+}
+
+/*
+ * Fold case of a code point. Not the whole of RFC 4518 string preparation: directories
+ * differ there, and two spellings beyond case and spaces are rare in DNs that servers
+ * themselves return.
+ */
+static void add_folded(struct buf *out, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t cp;
+		size_t n = utf8_decode(s + i, len - i, &cp);
+		char bytes[4];
+
+		if (n == 0) {
+			buf_addch(out, s[i++]);
+			continue;
+		}
+		if (cp < 128)
+			buf_addch(out, (char)(cp >= 'A' && cp <= 'Z' ? cp + 32 : cp));
+		else
+			buf_add(out, bytes, utf8_encode((uint32_t)towlower((wint_t)cp), bytes));
+		i += n;
+	}
+}
+
+/* Runs of spaces become one; those at the ends go (RFC 4518 section 2.6.1). */
+static void squeeze(struct buf *value)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < value->len; i++) {
+		if (value->data[i] == ' ' && (out == 0 || value->data[out - 1] == ' '))
+			continue;
+		value->data[out++] = value->data[i];
+	}
+	if (out && value->data[out - 1] == ' ')
+		out--;
+	value->len = out;
+	if (value->data)
+		value->data[out] = '\0';
+}
+
+static int read_value(struct reader *r, struct slice *ret)
+{
+	struct buf raw, folded;
+	size_t keep = 0; /* trailing spaces after this are not part of the value */
+	int status = -1;
+
+	buf_init(&raw, DN_BYTES_MAX);
+	buf_init(&folded, DN_BYTES_MAX * 4);
+	while (r->at < r->end && *r->at != ',' && *r->at != ';' && *r->at != '+') {
+		char c = *r->at;
+
+		if (c == '\\') {
+			if (read_escape(r, &c))
+				goto out;
+			buf_addch(&raw, c);
+			keep = raw.len;
+			continue;
+		}
+		if (c == '"' || c == '<' || c == '>') {
+			bad(r, "a character that must be escaped");
+			goto out;
+		}
+		buf_addch(&raw, c);
+		if (c != ' ')
+			keep = raw.len;
+		r->at++;
+	}
+	raw.len = keep;
+	if (r->fold) {
+		add_folded(&folded, raw.data, raw.len);
+		squeeze(&folded);
+	} else {
+		buf_add(&folded, raw.data, raw.len);
+	}
+	*ret = slice_of(arena_strndup(r->mem, folded.data ? folded.data : "", folded.len),
+			folded.len);
+	status = 0;
+out:
+	buf_release(&raw);
+	buf_release(&folded);
+	return status;
+}
+
+/* One RDN: parts joined by '+'. Leaves `at` after its comma, or at the end. */
+static int read_rdn(struct reader *r, struct part parts[RDN_PARTS_MAX], unsigned *ret_count)
+{
+	unsigned count = 0;
+
+	for (;;) {
+		if (count == RDN_PARTS_MAX)
+			return bad(r, "too many parts in one RDN");
+		skip_space(r);
+		if (read_type(r, &parts[count].type))
+			return -1;
+		skip_space(r);
+		if (read_value(r, &parts[count].value))
+			return -1;
+		count++;
+		if (r->at == r->end)
+			break;
+		if (*r->at++ == '+')
+			continue;
+		if (r->at == r->end)
+			return bad(r, "it ends with a comma");
+		break;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int part_cmp(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+	int order = slice_cmp(x->type, y->type);
+
+	return order ? order : slice_cmp(x->value, y->value);
+}
+
+static void write_value(struct buf *out, struct slice value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		if (c == ',' || c == '+' || c == '"' || c == '\\' || c == '<' || c == '>' ||
+		    c == ';' || c == '=' || c < 32)
+			buf_addf(out, "\\%02x", c);
+		else
+			buf_addch(out, (char)c);
+	}
+}
+
+/*
+ * Most DNs that a server sends are already plain: attr=value parts without escapes or odd
+ * spaces. Those are folded in one go, since a big group brings 50,000 of them.
+ */
+static bool normalize_plain(struct arena *mem, const char *dn, size_t len, struct slice *ret)
+{
+	char *out;
+	bool in_type = true;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)dn[i];
+
+		if (c >= 128 || c < 32 || c == '\\' || c == '+' || c == ';' || c == '"' ||
+		    c == '<' || c == '>' || (c == '=' && !in_type))
+			return false;
+		if (c == ' ' && (i == 0 || i + 1 == len || in_type || dn[i - 1] == ' ' ||
+				 dn[i - 1] == '=' || dn[i + 1] == ','))
+			return false;
+		if (in_type && (c == ',' || (c == '=' && (i == 0 || dn[i - 1] == ','))))
+			return false;
+		if (c == '=')
+			in_type = false;
+		else if (c == ',')
+			in_type = true;
+	}
+	if (in_type)
+		return false;
+	out = arena_strndup(mem, dn, len);
+	text_lower(out, len);
+	*ret = slice_of(out, len);
+	return true;
+}
+
+int dn_normalize(struct arena *mem, const char *dn, size_t len, struct slice *ret_norm,
+		 struct err *err)
+{
+	struct reader r = { .mem = mem, .at = dn, .start = dn, .end = dn + len, .err = err,
+			    .fold = true };
+	struct part parts[RDN_PARTS_MAX];
+	struct buf out;
+	unsigned rdns = 0;
+
+	if (len > DN_BYTES_MAX)
+		return err_set(err, ERR_LIMIT, "a DN of more than %d bytes", DN_BYTES_MAX);
+	if (len && normalize_plain(mem, dn, len, ret_norm))
+		return 0;
+	buf_init(&out, DN_BYTES_MAX * 4);
+	skip_space(&r);
+	while (r.at < r.end) {
+		unsigned count;
+
+		if (++rdns > DN_RDNS_MAX) {
+			buf_release(&out);
+			return bad(&r, "too many parts");
+		}
+		if (read_rdn(&r, parts, &count)) {
+			buf_release(&out);
+			return -1;
+		}
+		qsort(parts, count, sizeof(parts[0]), part_cmp);
+		for (unsigned i = 0; i < count; i++) {
+			if (out.len)
+				buf_addch(&out, i ? '+' : ',');
+			buf_add(&out, parts[i].type.data, parts[i].type.len);
+			buf_addch(&out, '=');
+			write_value(&out, parts[i].value);
+		}
+	}
+	*ret_norm = slice_of(arena_strndup(mem, out.data ? out.data : "", out.len), out.len);
+	buf_release(&out);
+	return 0;
+}
+
+bool dn_looks_like(const char *text, size_t len)
+{
+	struct arena mem = ARENA_INIT;
+	struct slice norm;
+	bool is = len && memchr(text, '=', len) && len <= DN_BYTES_MAX &&
+		  dn_normalize(&mem, text, len, &norm, NULL) == 0;
+
+	arena_release(&mem);
+	return is;
+}
+
+bool dn_is_below(struct slice dn, struct slice base)
+{
+	size_t at;
+
+	if (base.len == 0)
+		return true;
+	if (dn.len < base.len || memcmp(dn.data + dn.len - base.len, base.data, base.len) != 0)
+		return false;
+	at = dn.len - base.len;
+	/* A comma inside a value is written \2c, so a bare one parts RDNs. */
+	return at == 0 || dn.data[at - 1] == ',';
+}
+
+int dn_part(struct arena *mem, const char *dn, size_t len, const char *type,
+	    struct slice *ret_value, struct err *err)
+{
+	struct reader r = { .mem = mem, .at = dn, .start = dn, .end = dn + len, .err = err };
+	struct part parts[RDN_PARTS_MAX];
+
+	if (len > DN_BYTES_MAX)
+		return err_set(err, ERR_LIMIT, "a DN of more than %d bytes", DN_BYTES_MAX);
+	skip_space(&r);
+	while (r.at < r.end) {
+		unsigned count;
+
+		if (read_rdn(&r, parts, &count))
+			return -1;
+		for (unsigned i = 0; i < count; i++) {
+			if (text_cmp_nocase(parts[i].type.data, parts[i].type.len, type,
+					    strlen(type)) == 0) {
+				*ret_value = parts[i].value;
+				return 0;
+			}
+		}
+	}
+	return err_set(err, ERR_NOT_FOUND, "the DN has no part \"%s\"", type);
+}

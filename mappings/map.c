@@ -1,0 +1,523 @@
+#include "mappings/map.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mappings/rules_impl.h"
+
+#include "scim/base/banned.h"
+
+/* Far beyond what a tenant takes (50 skills), so that a runaway `each` is stopped. */
+#define RECORD_ASSIGNS_MAX 10000
+
+/* Growing arrays in scratch memory: one record's work allocates nothing else. */
+struct mapper {
+	const struct rules *rules;
+	const struct people_block *block;
+	const struct entry *entry;
+	struct cel_activation act;
+	struct arena *scratch, *mem;
+	struct record_field *fields;
+	unsigned field_count;
+	struct assignment *assigns;
+	unsigned assign_count, assign_size;
+	struct problem *problems;
+	unsigned problem_count, problem_size;
+	uint8_t kinds_stated;
+	uint8_t kinds_frozen;
+};
+
+static void *grow(struct arena *mem, void *items, unsigned count, unsigned *size, size_t bytes)
+{
+	unsigned bigger = *size ? *size * 2 : 16;
+	void *more = arena_array(mem, bigger, bytes);
+
+	if (count)
+		memcpy(more, items, count * bytes);
+	*size = bigger;
+	return more;
+}
+
+static void add_problem(struct mapper *m, enum problem_scope scope, unsigned what,
+			origin_id origin, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+static void add_problem(struct mapper *m, enum problem_scope scope, unsigned what,
+			origin_id origin, const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (scope == PROBLEM_KIND)
+		m->kinds_frozen |= (uint8_t)(1u << what);
+	if (m->problem_count == m->problem_size)
+		m->problems = grow(m->scratch, m->problems, m->problem_count, &m->problem_size,
+				   sizeof(*m->problems));
+	m->problems[m->problem_count++] = (struct problem){
+		.scope = scope, .what = (uint16_t)what, .origin = origin,
+		.text = arena_strdup(m->mem, text),
+	};
+}
+
+/* --- profile ----------------------------------------------------------------------------- */
+
+/*
+ * A wrong value here would give one person's account to another or move it to another
+ * division, so the whole person waits; elsewhere only the attribute does.
+ */
+static bool identifies(enum scim_attr attr)
+{
+	return attr == SCIM_ATTR_USER_NAME || attr == SCIM_ATTR_DIVISION ||
+	       attr == SCIM_ATTR_EXTERNAL_ID;
+}
+
+static bool is_match_key(const struct people_block *block, enum scim_attr attr)
+{
+	for (unsigned i = 0; i < block->match_count; i++)
+		if (block->match[i] == attr)
+			return true;
+	return false;
+}
+
+static const char *value_text(struct mapper *m, const struct field_rule *rule,
+			      enum template_result result, const char *text,
+			      const struct cel_value *value, struct err *err)
+{
+	struct slice converted;
+
+	if (result == TEMPLATE_TEXT)
+		return text;
+	if (result != TEMPLATE_VALUE)
+		return NULL;
+	if (value->type == CEL_LIST || value->type == CEL_MAP) {
+		err_set(err, ERR_EVAL, "%s is one value; the expression gives a %s",
+			scim_attr(rule->attr)->name, cel_type_name(value->type));
+		return NULL;
+	}
+	if (cel_to_text(value, m->scratch, &converted, err))
+		return NULL;
+	return arena_strndup(m->scratch, converted.data, converted.len);
+}
+
+static void map_field(struct mapper *m, const struct field_rule *rule)
+{
+	const char *name = scim_attr(rule->attr)->name;
+	bool strict = identifies(rule->attr) || is_match_key(m->block, rule->attr);
+	enum problem_scope scope = strict ? PROBLEM_PERSON : PROBLEM_FIELD;
+	struct record_field *field = &m->fields[m->field_count];
+	struct cel_value value;
+	struct err err = ERR_INIT;
+	const char *text = NULL;
+	enum template_result result;
+
+	if (strict && template_multivalued(&rule->value, m->entry)) {
+		add_problem(m, PROBLEM_PERSON, rule->attr, rule->value.origin,
+			    "%s comes from an attribute with several values; the rule must "
+			    "choose one, for example values.mail.filter(...)", name);
+		return;
+	}
+	result = template_eval(&rule->value, &m->act, m->scratch, &text, &value, &err);
+	text = value_text(m, rule, result, text, &value, &err);
+	if (err.kind != ERR_NONE && result != TEMPLATE_ABSENT) {
+		add_problem(m, scope, rule->attr, rule->value.origin, "%s: %s", name, err.text);
+		return;
+	}
+	if (!text) {
+		if (rule->attr == SCIM_ATTR_USER_NAME)
+			add_problem(m, PROBLEM_PERSON, rule->attr, rule->value.origin,
+				    "userName is not stated: the entry lacks what it is made of");
+		return;
+	}
+	if (!rule->value.literal && !scim_value_valid(rule->attr, text)) {
+		add_problem(m, scope, rule->attr, rule->value.origin,
+			    "%s: \"%s\" is not a value of this attribute", name, text);
+		return;
+	}
+	field->field.attr = (uint16_t)rule->attr;
+	field->field.key = rule->key;
+	field->field.value = rule->value.literal ? text : arena_strdup(m->mem, text);
+	field->own = rule->own;
+	field->origin = rule->value.origin;
+	m->field_count++;
+}
+
+static bool has_field(const struct mapper *m, enum scim_attr attr)
+{
+	for (unsigned i = 0; i < m->field_count; i++)
+		if (m->fields[i].field.attr == attr)
+			return true;
+	return false;
+}
+
+static bool stated_by_rule(const struct people_block *block, enum scim_attr attr)
+{
+	for (unsigned i = 0; i < block->field_count; i++)
+		if (block->fields[i].attr == attr)
+			return true;
+	return false;
+}
+
+static int record_field_cmp(const void *a, const void *b)
+{
+	return scim_field_cmp(&((const struct record_field *)a)->field,
+			      &((const struct record_field *)b)->field);
+}
+
+/* Unless a rule states them: externalId is the immutable id, and a person in scope is active. */
+static void add_default(struct mapper *m, enum scim_attr attr, const char *value)
+{
+	if (stated_by_rule(m->block, attr) || has_field(m, attr))
+		return;
+	m->fields[m->field_count++] = (struct record_field){
+		.field = { (uint16_t)attr, NULL, value }, .own = OWN_MANAGE,
+		.origin = m->block->origin,
+	};
+}
+
+static void map_profile(struct mapper *m, const char *id)
+{
+	m->fields = arena_array(m->mem, m->block->field_count + 2, sizeof(*m->fields));
+	for (unsigned i = 0; i < m->block->field_count; i++)
+		map_field(m, &m->block->fields[i]);
+	add_default(m, SCIM_ATTR_EXTERNAL_ID, id);
+	add_default(m, SCIM_ATTR_ACTIVE, "true");
+	qsort(m->fields, m->field_count, sizeof(*m->fields), record_field_cmp);
+}
+
+/* --- assign ------------------------------------------------------------------------------ */
+
+static void freeze(struct mapper *m, uint8_t kinds, origin_id origin, const char *why)
+{
+	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++)
+		if (kinds & (1u << kind))
+			add_problem(m, PROBLEM_KIND, kind, origin, "%ss are left as they are: %s",
+				    assign_kind_name(kind), why);
+}
+
+/* 1 = true, 0 = false or no such key, -1 = *err. */
+static int condition(const struct cel_program *when, const struct cel_activation *act,
+		     struct arena *scratch, struct err *err)
+{
+	struct cel_value value;
+
+	if (!when)
+		return 1;
+	if (cel_eval(when, act, scratch, &value, err))
+		return err->kind == ERR_NO_KEY ? 0 : -1;
+	if (value.type != CEL_BOOL)
+		return err_set(err, ERR_EVAL, "when gives a %s, not true or false",
+			       cel_type_name(value.type));
+	return value.as.b;
+}
+
+/* 1 with *ret, 0 = not stated, -1 = *err. */
+static int level_of(struct mapper *m, const struct assign_rule *rule, double *ret,
+		    struct err *err)
+{
+	struct cel_value value;
+	const char *text = NULL;
+	enum template_result result;
+
+	if (rule->level.count == 0 || rule->level.literal) {
+		*ret = rule->level_literal;
+		return 1;
+	}
+	result = template_eval(&rule->level, &m->act, m->scratch, &text, &value, err);
+	if (result == TEMPLATE_ABSENT)
+		return 0;
+	if (result == TEMPLATE_ERROR)
+		return -1;
+	if (result == TEMPLATE_TEXT)
+		return err_set(err, ERR_EVAL, "a level is a number, not the text \"%s\"; "
+			       "write double(...)", text);
+	switch (value.type) {
+	case CEL_INT:
+		*ret = (double)value.as.i;
+		break;
+	case CEL_UINT:
+		*ret = (double)value.as.u;
+		break;
+	case CEL_DOUBLE:
+		*ret = value.as.d;
+		break;
+	default:
+		return err_set(err, ERR_EVAL, "a level is a number, not a %s",
+			       cel_type_name(value.type));
+	}
+	if (!(*ret >= 0 && *ret <= 5) ||
+	    (rule->kind == ASSIGN_LANGUAGE && *ret != (double)(int)*ret))
+		return err_set(err, ERR_EVAL, "a level is a %snumber from 0 to 5, not %g",
+			       rule->kind == ASSIGN_LANGUAGE ? "whole " : "", *ret);
+	return 1;
+}
+
+/* Keep an assignment; its texts are copied when they are not the rule's own. */
+static void keep(struct mapper *m, const struct assign_rule *rule, const char *name,
+		 const char *division, double level)
+{
+	bool literal = rule->name.literal && (!rule->division.count || rule->division.literal);
+
+	if (m->assign_count == m->assign_size)
+		m->assigns = grow(m->scratch, m->assigns, m->assign_count, &m->assign_size,
+				  sizeof(*m->assigns));
+	m->assigns[m->assign_count++] = (struct assignment){
+		.kind = rule->kind,
+		.name = rule->name.literal ? name : arena_strdup(m->mem, name),
+		.division = !division || rule->division.literal ? division
+								: arena_strdup(m->mem, division),
+		.level = level,
+		.literal = literal,
+		.own = (enum own)m->block->own[rule->kind],
+		.origin = rule->origin,
+	};
+}
+
+/*
+ * The division of a role: 1 with *ret (NULL = Home), 0 = nothing is granted (reported),
+ * -1 = *err.
+ */
+static int division_of(struct mapper *m, const struct assign_rule *rule, const char **ret,
+		       struct err *err)
+{
+	struct cel_value value;
+
+	*ret = NULL;
+	if (rule->division.count == 0)
+		return 1;
+	if (template_multivalued(&rule->division, m->entry))
+		return err_set(err, ERR_EVAL, "the role's division comes from an attribute with "
+			       "several values; the rule must choose one");
+	switch (template_eval(&rule->division, &m->act, m->scratch, ret, &value, err)) {
+	case TEMPLATE_TEXT:
+		return 1;
+	case TEMPLATE_VALUE:
+		return err_set(err, ERR_EVAL, "a division is text, not a %s",
+			       cel_type_name(value.type));
+	case TEMPLATE_ABSENT:
+		add_problem(m, PROBLEM_NOTE, rule->kind, rule->origin,
+			    "a role is not granted: its division is not stated for this person");
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static void fail_rule(struct mapper *m, const struct assign_rule *rule, const struct err *err)
+{
+	/* One value where it must be one: the person is refused by name (design page). */
+	if (rule->division.count && template_multivalued(&rule->division, m->entry))
+		add_problem(m, PROBLEM_PERSON, rule->kind, rule->origin, "%s", err->text);
+	else
+		freeze(m, (uint8_t)(1u << rule->kind), rule->origin, err->text);
+}
+
+static void map_names(struct mapper *m, const struct assign_rule *rule,
+		      const struct cel_value *value, const char *division, double level)
+{
+	size_t count = value->type == CEL_LIST ? cel_list_count(value->as.list) : 0;
+
+	if (value->type != CEL_LIST) {
+		struct err err = ERR_INIT;
+
+		err_set(&err, ERR_EVAL, "a name is text, not a %s", cel_type_name(value->type));
+		fail_rule(m, rule, &err);
+		return;
+	}
+	for (size_t i = 0; i < count && m->assign_count < RECORD_ASSIGNS_MAX; i++) {
+		struct cel_value item = cel_list_at(value->as.list, i);
+
+		if (item.type != CEL_STRING || item.as.s.len == 0 ||
+		    memchr(item.as.s.data, '\0', item.as.s.len)) {
+			struct err err = ERR_INIT;
+
+			err_set(&err, ERR_EVAL, "a list of names holds a %s",
+				item.type == CEL_STRING ? "text that is no name"
+							: cel_type_name(item.type));
+			fail_rule(m, rule, &err);
+			return;
+		}
+		keep(m, rule, arena_strndup(m->scratch, item.as.s.data, item.as.s.len), division,
+		     level);
+	}
+}
+
+static void map_assign(struct mapper *m, const struct assign_rule *rule)
+{
+	struct cel_value value;
+	struct err err = ERR_INIT;
+	const char *name, *division = NULL;
+	double level = 0;
+	enum template_result result;
+	int status;
+
+	if (m->assign_count >= RECORD_ASSIGNS_MAX) {
+		err_set(&err, ERR_LIMIT, "more than %d assignments", RECORD_ASSIGNS_MAX);
+		fail_rule(m, rule, &err);
+		return;
+	}
+	result = template_eval(&rule->name, &m->act, m->scratch, &name, &value, &err);
+	if (result == TEMPLATE_ABSENT)
+		return;
+	status = result == TEMPLATE_ERROR ? -1 : division_of(m, rule, &division, &err);
+	if (status > 0)
+		status = level_of(m, rule, &level, &err);
+	if (status < 0)
+		fail_rule(m, rule, &err);
+	if (status <= 0)
+		return;
+	if (result == TEMPLATE_TEXT)
+		keep(m, rule, name, division, level);
+	else
+		map_names(m, rule, &value, division, level);
+}
+
+static void map_item_once(struct mapper *m, const struct assign_item *item)
+{
+	struct err err = ERR_INIT;
+	int when = condition(item->when, &m->act, m->scratch, &err);
+
+	if (when < 0)
+		freeze(m, item->kinds, item->origin, err.text);
+	if (when <= 0)
+		return;
+	m->kinds_stated |= item->kinds;
+	for (unsigned i = 0; i < item->count; i++)
+		map_assign(m, &item->rules[i]);
+}
+
+static void map_item(struct mapper *m, const struct assign_item *item)
+{
+	struct cel_value list;
+	struct err err = ERR_INIT;
+
+	if (!item->each) {
+		map_item_once(m, item);
+		return;
+	}
+	if (cel_eval(item->each, &m->act, m->scratch, &list, &err)) {
+		if (err.kind != ERR_NO_KEY)
+			freeze(m, item->kinds, item->origin, err.text);
+		return;
+	}
+	if (list.type != CEL_LIST) {
+		freeze(m, item->kinds, item->origin, "each gives no list");
+		return;
+	}
+	for (size_t i = 0; i < cel_list_count(list.as.list); i++) {
+		struct cel_value element = cel_list_at(list.as.list, i);
+
+		m->act.vars = &element;
+		m->act.var_count = 1;
+		map_item_once(m, item);
+	}
+	m->act.vars = NULL;
+	m->act.var_count = 0;
+}
+
+static int assignment_order(const void *a, const void *b)
+{
+	return assignment_cmp(a, b);
+}
+
+/* Sort; of the same assignment with several levels the highest stays, and that is said. */
+static void finish_assigns(struct mapper *m)
+{
+	struct assignment *kept;
+	unsigned count = 0;
+
+	if (m->assign_count > 1)
+		qsort(m->assigns, m->assign_count, sizeof(*m->assigns), assignment_order);
+	kept = arena_array(m->mem, m->assign_count ? m->assign_count : 1, sizeof(*kept));
+	for (unsigned i = 0; i < m->assign_count; i++) {
+		const struct assignment *next = &m->assigns[i];
+		struct assignment *last = count ? &kept[count - 1] : NULL;
+
+		if (!last || assignment_cmp(last, next) != 0) {
+			kept[count++] = *next;
+			continue;
+		}
+		if (last->level != next->level)
+			add_problem(m, PROBLEM_NOTE, next->kind, next->origin,
+				    "%s \"%s\" is stated with levels %g and %g; the highest counts",
+				    assign_kind_name(next->kind), next->name, last->level,
+				    next->level);
+		last->literal |= next->literal;
+		if (next->level > last->level) {
+			last->level = next->level;
+			last->origin = next->origin;
+		}
+	}
+	m->assigns = kept;
+	m->assign_count = count;
+}
+
+static struct record *finish(struct mapper *m, const char *id, const char *dn)
+{
+	struct record *record = arena_alloc(m->mem, sizeof(*record));
+	struct problem *problems = NULL;
+
+	if (m->problem_count) {
+		problems = arena_array(m->mem, m->problem_count, sizeof(*problems));
+		memcpy(problems, m->problems, m->problem_count * sizeof(*problems));
+	}
+	*record = (struct record){
+		.id = id,
+		.dn = dn,
+		.rule = m->block->name,
+		.match = m->block->match,
+		.match_count = m->block->match_count,
+		.kinds_stated = m->kinds_stated,
+		.fields = m->fields,
+		.field_count = m->field_count,
+		.assigns = m->assigns,
+		.assign_count = m->assign_count,
+		.problems = problems,
+		.problem_count = m->problem_count,
+	};
+	memcpy(record->own, m->block->own, sizeof(record->own));
+	return record;
+}
+
+int map_entry(const struct rules *rules, const struct entry *entry, int64_t now_s,
+	      struct arena *scratch, struct arena *mem, struct record **ret_record,
+	      struct err *err)
+{
+	struct mapper m = {
+		.rules = rules, .entry = entry, .scratch = scratch, .mem = mem,
+		.act = { .entry = entry, .now_s = now_s },
+	};
+	const char *id, *dn;
+	int when = 0;
+	size_t b;
+	struct err why = ERR_INIT;
+
+	(void)err;
+	arena_reset(scratch);
+	for (b = 0; b < rules->blocks.count && when == 0; b++) {
+		m.block = &rules->blocks.items[b];
+		when = condition(m.block->when, &m.act, scratch, &why);
+		if (when == 0)
+			why.kind = ERR_NONE;
+	}
+	if (when == 0) {
+		*ret_record = NULL;
+		return 0;
+	}
+	id = arena_strdup(mem, entry->id);
+	dn = arena_strdup(mem, entry->dn);
+	if (when < 0) {
+		/* Whether this block takes the person is not known: nothing is decided. */
+		add_problem(&m, PROBLEM_PERSON, 0, m.block->origin, "%s", why.text);
+		*ret_record = finish(&m, id, dn);
+		return 0;
+	}
+	map_profile(&m, id);
+	for (unsigned i = 0; i < m.block->item_count; i++)
+		map_item(&m, &m.block->items[i]);
+	finish_assigns(&m);
+	*ret_record = finish(&m, id, dn);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * mappings/rules.h - load and check a rule set. mappings/map.h applies it.
+ *
+ * Spec    The user's manual, chapter "rules"; design: text is literal, ${...} in it is a
+ *         CEL expression, a value that is nothing but one ${...} keeps its type, $${ is a
+ *         plain ${. `when` and `each` are expressions by nature.
+ * Memory  A rule set owns its memory; it is immutable after loading.
+ * Errors  All that is wrong is added to `diags` with file:line:column; -1 when any.
+ * Limits  RULES_FILES_MAX files of YAML_BYTES_MAX.
+ */
+#ifndef MAPPINGS_RULES_H
+#define MAPPINGS_RULES_H
+
+#include "mappings/cel.h"
+#include "mappings/record.h"
+#include "scim/base/err.h"
+
+#define RULES_FILES_MAX 100
+
+struct rules;
+
+/* A place in the rules, by origin_id. */
+struct origin {
+	const char *file;
+	unsigned line, column;
+	const char *rule; /* "agents", "agents.assign[2]" */
+};
+
+int rules_load(const char *const *paths, size_t count, struct rules **ret_rules,
+	       struct diags *diags);
+void rules_free(struct rules *rules);
+
+/* Attributes to ask the directory for, and groups to resolve. */
+const struct layout *rules_layout(const struct rules *rules);
+const struct group_names *rules_groups(const struct rules *rules);
+/* Where a group is named first: for "not in the read" messages. */
+origin_id rules_group_origin(const struct rules *rules, unsigned group);
+/* Origins are 0 < id < count. */
+size_t rules_origin_count(const struct rules *rules);
+const struct origin *rules_origin(const struct rules *rules, origin_id id);
+/* "agents.yaml:14:9 (agents.assign[2])" into `out`; returns it. "" for 0. */
+const char *rules_origin_text(const struct rules *rules, origin_id id, char *out, size_t size);
+/*
+ * Each name that stands literally in `assign` or division, for checks before the first
+ * step: calls fn for every one; kinds as in record.h. Division names come with
+ * kind ASSIGN_KIND_COUNT.
+ */
+void rules_each_literal(const struct rules *rules,
+			void (*fn)(void *ctx, unsigned kind, const char *name, origin_id origin),
+			void *ctx);
+/* SHA-256-sized fingerprint is the caller's; this gives the bytes of all files in order. */
+void rules_each_file(const struct rules *rules,
+		     void (*fn)(void *ctx, const char *path, struct slice text), void *ctx);
+
+#endif

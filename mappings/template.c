@@ -1,0 +1,262 @@
+#include "mappings/rules_impl.h"
+
+#include <string.h>
+
+#include "scim/base/buf.h"
+
+#include "scim/base/banned.h"
+
+/* Place of the byte at `offset` of a node's text, for messages inside expressions. */
+static struct cel_place place_at(const struct rules_loader *load, const struct yaml_node *node,
+				 size_t offset)
+{
+	struct cel_place place = { load->file, node->line, node->column };
+
+	for (size_t i = 0; i < offset; i++) {
+		place.column++;
+		if (node->text.data[i] == '\n') {
+			place.line++;
+			place.column = 1;
+		}
+	}
+	return place;
+}
+
+/* Groups named by the expression just compiled belong to this origin. */
+static void note_groups(struct rules *rules, origin_id origin)
+{
+	while (rules->group_origins.count < rules->groups.names.count)
+		vec_push(&rules->group_origins, origin);
+}
+
+static int compile(struct rules_loader *load, struct slice text, struct cel_place place,
+		   origin_id origin, const struct cel_program **ret)
+{
+	struct err err = ERR_INIT;
+
+	if (cel_compile(&load->rules->mem, load->rules->env, text, place, ret, &err)) {
+		err_place(&err, place.file, place.line, place.column);
+		diags_add(load->diags, &err);
+		return -1;
+	}
+	note_groups(load->rules, origin);
+	return 0;
+}
+
+int expression_load(struct rules_loader *load, const struct yaml_node *node,
+		    const char *rule, const struct cel_program **ret, origin_id *ret_origin)
+{
+	if (node->type != YAML_TEXT)
+		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+				"%s: an expression is expected here", rule);
+	*ret_origin = rules_origin_add(load, node, rule);
+	return compile(load, node->text, place_at(load, node, 0), *ret_origin, ret);
+}
+
+struct pieces {
+	VEC(struct piece) list;
+	struct buf literal; /* text since the last expression */
+};
+
+static void end_literal(struct rules_loader *load, struct pieces *pieces)
+{
+	struct piece piece = { 0 };
+
+	if (pieces->literal.len == 0)
+		return;
+	piece.text = slice_of(arena_strndup(&load->rules->mem, pieces->literal.data,
+					    pieces->literal.len),
+			      pieces->literal.len);
+	vec_push(&pieces->list, piece);
+	buf_clear(&pieces->literal);
+}
+
+/* The expression whose "${" ends before text[at]. Returns its bytes with '}', or -1. */
+static long take_expression(struct rules_loader *load, const struct yaml_node *node,
+			    size_t at, origin_id origin, struct pieces *pieces)
+{
+	struct slice rest = slice_of(node->text.data + at, node->text.len - at);
+	struct cel_place place = place_at(load, node, at);
+	struct piece piece = { 0 };
+	struct err err = ERR_INIT;
+	long len = cel_scan(rest, place, &err);
+
+	if (len < 0) {
+		err_place(&err, place.file, place.line, place.column);
+		diags_add(load->diags, &err);
+		return -1;
+	}
+	if (compile(load, slice_of(rest.data, (size_t)len), place, origin, &piece.program))
+		return -1;
+	end_literal(load, pieces);
+	vec_push(&pieces->list, piece);
+	return len + 1;
+}
+
+static int split(struct rules_loader *load, const struct yaml_node *node, origin_id origin,
+		 struct pieces *pieces)
+{
+	const char *text = node->text.data;
+	size_t len = node->text.len;
+
+	for (size_t i = 0; i < len;) {
+		if (text[i] == '$' && i + 2 < len && text[i + 1] == '$' && text[i + 2] == '{') {
+			buf_addstr(&pieces->literal, "${");
+			i += 3;
+		} else if (text[i] == '$' && i + 1 < len && text[i + 1] == '{') {
+			long took = take_expression(load, node, i + 2, origin, pieces);
+
+			if (took < 0)
+				return -1;
+			i += 2 + (size_t)took;
+		} else {
+			buf_addch(&pieces->literal, text[i++]);
+		}
+	}
+	end_literal(load, pieces);
+	return 0;
+}
+
+int template_load(struct rules_loader *load, const struct yaml_node *node, const char *rule,
+		  struct template *ret)
+{
+	struct rules *rules = load->rules;
+	struct pieces pieces = { 0 };
+	struct piece *kept;
+	int status;
+
+	if (node->type != YAML_TEXT)
+		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+				"%s: text is expected here", rule);
+	if (node->text.len == 0)
+		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+				"%s: an empty value; leave the line out to state nothing", rule);
+	buf_init(&pieces.literal, YAML_BYTES_MAX);
+	ret->origin = rules_origin_add(load, node, rule);
+	status = split(load, node, ret->origin, &pieces);
+	if (status == 0) {
+		kept = arena_array(&rules->mem, pieces.list.count, sizeof(*kept));
+		memcpy(kept, pieces.list.items, pieces.list.count * sizeof(*kept));
+		ret->pieces = kept;
+		ret->count = (unsigned)pieces.list.count;
+		ret->whole = ret->count == 1 && kept[0].program;
+		ret->literal = ret->count == 1 && !kept[0].program ? kept[0].text.data : NULL;
+	}
+	vec_release(&pieces.list);
+	buf_release(&pieces.literal);
+	return status;
+}
+
+bool template_multivalued(const struct template *tmpl, const struct entry *entry)
+{
+	for (unsigned i = 0; i < tmpl->count; i++)
+		if (tmpl->pieces[i].program &&
+		    cel_program_multivalued(tmpl->pieces[i].program, entry))
+			return true;
+	return false;
+}
+
+/* An expression's value without its optional wrapping; false = nothing stated. */
+static bool stated(struct cel_value *value)
+{
+	while (value->type == CEL_OPTIONAL) {
+		if (!value->as.opt)
+			return false;
+		*value = *value->as.opt;
+	}
+	return value->type != CEL_NULL;
+}
+
+static enum template_result eval_piece(const struct piece *piece,
+				       const struct cel_activation *act, struct arena *mem,
+				       struct cel_value *ret, struct err *err)
+{
+	if (cel_eval(piece->program, act, mem, ret, err)) {
+		if (err->kind != ERR_NO_KEY)
+			return TEMPLATE_ERROR;
+		err->kind = ERR_NONE; /* "not stated" is an answer, not a failure */
+		return TEMPLATE_ABSENT;
+	}
+	return stated(ret) ? TEMPLATE_VALUE : TEMPLATE_ABSENT;
+}
+
+static enum template_result check_text(const char *text, size_t len, struct err *err)
+{
+	if (len > TEMPLATE_TEXT_MAX) {
+		err_set(err, ERR_LIMIT, "the value has %zu bytes; at most %d are taken", len,
+			TEMPLATE_TEXT_MAX);
+		return TEMPLATE_ERROR;
+	}
+	if (!utf8_valid(text, len)) {
+		err_set(err, ERR_EVAL, "the value is not UTF-8 text: \"%.*s\"",
+			(int)(len > 60 ? 60 : len), text);
+		return TEMPLATE_ERROR;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < 32 || text[i] == 127) {
+			err_set(err, ERR_EVAL, "the value has a control character: \"%.*s\"",
+				(int)(len > 60 ? 60 : len), text);
+			return TEMPLATE_ERROR;
+		}
+	}
+	return len ? TEMPLATE_TEXT : TEMPLATE_ABSENT;
+}
+
+static enum template_result eval_whole(const struct template *tmpl,
+				       const struct cel_activation *act, struct arena *mem,
+				       const char **ret_text, struct cel_value *ret_value,
+				       struct err *err)
+{
+	enum template_result result = eval_piece(&tmpl->pieces[0], act, mem, ret_value, err);
+
+	if (result != TEMPLATE_VALUE)
+		return result;
+	/* Bytes come from an attribute whose value is not UTF-8: named as such. */
+	if (ret_value->type != CEL_STRING && ret_value->type != CEL_BYTES)
+		return TEMPLATE_VALUE;
+	result = check_text(ret_value->as.s.data, ret_value->as.s.len, err);
+	if (result == TEMPLATE_TEXT)
+		*ret_text = arena_strndup(mem, ret_value->as.s.data, ret_value->as.s.len);
+	return result;
+}
+
+enum template_result template_eval(const struct template *tmpl,
+				   const struct cel_activation *act, struct arena *mem,
+				   const char **ret_text, struct cel_value *ret_value,
+				   struct err *err)
+{
+	struct slice *parts;
+	size_t len = 0;
+	char *text, *at;
+	enum template_result result = TEMPLATE_TEXT;
+
+	if (tmpl->literal) {
+		*ret_text = tmpl->literal;
+		return TEMPLATE_TEXT;
+	}
+	if (tmpl->whole)
+		return eval_whole(tmpl, act, mem, ret_text, ret_value, err);
+	parts = arena_array(mem, tmpl->count, sizeof(*parts));
+	for (unsigned i = 0; i < tmpl->count; i++) {
+		struct cel_value value;
+
+		parts[i] = tmpl->pieces[i].text;
+		if (tmpl->pieces[i].program) {
+			result = eval_piece(&tmpl->pieces[i], act, mem, &value, err);
+			if (result != TEMPLATE_VALUE)
+				return result;
+			if (cel_to_text(&value, mem, &parts[i], err))
+				return TEMPLATE_ERROR;
+		}
+		len += parts[i].len;
+	}
+	at = text = arena_bytes(mem, len + 1);
+	for (unsigned i = 0; i < tmpl->count; i++) {
+		if (parts[i].len)
+			memcpy(at, parts[i].data, parts[i].len);
+		at += parts[i].len;
+	}
+	*at = '\0';
+	*ret_text = text;
+	return check_text(text, len, err);
+}

@@ -1,0 +1,606 @@
+/*
+ * The expression language: cases from tests/cases/cel/, the examples of the function table,
+ * and what needs more than one expression.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mappings/cel_impl.h"
+#include "scim/base/buf.h"
+#include "scim/base/json.h"
+#include "scim/base/banned.h"
+
+#define NOW 1769851800 /* 2026-01-31T09:30:00Z */
+
+/* ---- case files ---- */
+
+struct block {
+	const char *file;
+	unsigned line;
+	bool fail, check;
+	char *expr, *entry, *want;
+};
+
+static void evaluate(const struct block *b, struct buf *out)
+{
+	struct cel_once how = { .check = b->check, .now_s = NOW };
+	struct buf line;
+
+	buf_init(&line, 1 << 20);
+	buf_addstr(&line, "{\"expr\":");
+	json_quote(&line, b->expr, strlen(b->expr));
+	if (b->entry)
+		buf_addf(&line, ",\"entry\":%s", b->entry);
+	buf_addch(&line, '}');
+	buf_init(out, 1 << 20);
+	cel_eval_json(slice_of(line.data, line.len), &how, out);
+	buf_release(&line);
+}
+
+/* "int 3" -> {"type":"int","value":3} */
+static bool as_wanted(const struct block *b, const char *got)
+{
+	char *space = strchr(b->want, ' '), *whole = NULL;
+	bool ok;
+
+	if (b->fail)
+		return strncmp(got, "{\"error\":", 9) == 0 && strstr(got, b->want);
+	if (!space)
+		return false;
+	if (asprintf(&whole, "{\"type\":\"%.*s\",\"value\":%s}", (int)(space - b->want), b->want,
+		     space + 1) < 0)
+		abort();
+	ok = strcmp(got, whole) == 0;
+	free(whole);
+	return ok;
+}
+
+static unsigned run_block(const struct block *b)
+{
+	struct buf out;
+	struct json_in in;
+	struct slice key, error;
+	struct arena mem;
+	struct err err = ERR_INIT;
+	char *got;
+	unsigned bad;
+
+	evaluate(b, &out);
+	got = strdup(out.data);
+	arena_init(&mem);
+	if (b->fail && strncmp(out.data, "{\"error\":", 9) == 0) {
+		/* Compare the message itself, without JSON's escapes. */
+		json_open(&in, out.data, out.len, NULL, &mem, &err);
+		if (json_object_next(&in, &key) && json_get_text(&in, &error)) {
+			free(got);
+			if (asprintf(&got, "{\"error\":%.*s", SLICE_FMT(error)) < 0)
+				abort();
+		}
+	}
+	bad = !as_wanted(b, got);
+	if (bad)
+		print_error("%s:%u: %s\n  want %s%s\n  got  %s\n", b->file, b->line, b->expr,
+			    b->fail ? "error with: " : "", b->want, got);
+	free(got);
+	arena_release(&mem);
+	buf_release(&out);
+	return bad;
+}
+
+/* Lines of one block, [first, last]. */
+static unsigned take_block(const char *file, char **lines, size_t first, size_t last,
+			   unsigned *count)
+{
+	struct block b = { .file = file, .line = (unsigned)first + 1, .want = lines[last] };
+	struct buf expr;
+	unsigned bad;
+
+	if (strncmp(lines[first], "%%", 2) == 0) {
+		b.fail = strstr(lines[first], "FAIL") != NULL;
+		b.check = strstr(lines[first], "CHECK") != NULL;
+		first++;
+	}
+	if (last > first && strncmp(lines[last - 1], "entry {", 7) == 0)
+		b.entry = lines[--last] + 6;
+	assert_true(last > first);
+	buf_init(&expr, 1 << 20);
+	for (size_t i = first; i < last; i++)
+		buf_addf(&expr, "%s%s", i > first ? "\n" : "", lines[i]);
+	b.expr = expr.data;
+	bad = run_block(&b);
+	buf_release(&expr);
+	++*count;
+	return bad;
+}
+
+static unsigned run_file(const char *path, unsigned *count)
+{
+	struct buf text;
+	struct err err = ERR_INIT;
+	VEC(char *) lines = { 0 };
+	unsigned bad = 0;
+
+	buf_init(&text, 1 << 20);
+	assert_int_equal(buf_read_file(&text, path, &err), 0);
+	for (char *at = text.data; at && *at;) {
+		char *end = strchr(at, '\n');
+
+		if (end)
+			*end = '\0';
+		vec_push(&lines, at);
+		at = end ? end + 1 : NULL;
+	}
+	for (size_t i = 0; i < lines.count; i++) {
+		size_t last = i;
+
+		if (lines.items[i][0] == '\0' || lines.items[i][0] == '#')
+			continue;
+		while (last + 1 < lines.count && lines.items[last + 1][0])
+			last++;
+		bad += take_block(path, lines.items, i, last, count);
+		i = last;
+	}
+	vec_release(&lines);
+	buf_release(&text);
+	return bad;
+}
+
+static const char *const case_files[] = {
+	"literals",  "operators", "logic",    "macros", "optionals", "conversions", "strings",
+	"times",     "patterns",  "entry",    "directory", "math",   "check",
+};
+
+static void test_case_files(void **state)
+{
+	unsigned bad = 0, count = 0;
+	char path[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(case_files) / sizeof(*case_files); i++) {
+		snprintf(path, sizeof(path), "tests/cases/cel/%s.txt", case_files[i]);
+		bad += run_file(path, &count);
+	}
+	print_message("%u cases\n", count);
+	assert_true(count > 400);
+	assert_int_equal(bad, 0);
+}
+
+/* Every file in the folder is in the list above. */
+static void test_no_file_forgotten(void **state)
+{
+	DIR *dir = opendir("tests/cases/cel");
+	size_t found = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir));)
+		found += strstr(e->d_name, ".txt") != NULL;
+	closedir(dir);
+	assert_int_equal(found, sizeof(case_files) / sizeof(*case_files));
+}
+
+/* "expression => JSON value" of each row of cel_fn.def, checked as rules are. */
+static void test_examples(void **state)
+{
+	unsigned bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < cel_fn_count; i++) {
+		const char *arrow = strstr(cel_fns[i].example, " => ");
+		struct buf out;
+		struct cel_once how = { .check = true, .now_s = NOW };
+		const char *value;
+
+		assert_non_null(arrow);
+		buf_init(&out, 1 << 16);
+		cel_eval_once(slice_of(cel_fns[i].example, (size_t)(arrow - cel_fns[i].example)),
+			      NULL, 0, &how, &out);
+		value = strstr(out.data, "\"value\":");
+		if (!value || strlen(value + 8) != strlen(arrow + 4) + 1 ||
+		    strncmp(value + 8, arrow + 4, strlen(arrow + 4)) != 0) {
+			print_error("%s: %s: got %s\n", cel_fns[i].name, cel_fns[i].example,
+				    out.data);
+			bad++;
+		}
+		buf_release(&out);
+	}
+	assert_int_equal(bad, 0);
+}
+
+/* ---- programs ---- */
+
+struct fixture {
+	struct arena mem;
+	struct layout layout;
+	struct group_names groups;
+	struct cel_env *env;
+	struct err err;
+};
+
+static void setup(struct fixture *f)
+{
+	memset(f, 0, sizeof(*f));
+	layout_init(&f->layout);
+	group_names_init(&f->groups);
+	f->env = cel_env_new(&f->layout, &f->groups);
+}
+
+static void teardown(struct fixture *f)
+{
+	cel_env_free(f->env);
+	group_names_release(&f->groups);
+	layout_release(&f->layout);
+	arena_release(&f->mem);
+}
+
+static const struct cel_program *compile(struct fixture *f, const char *text)
+{
+	const struct cel_program *program = NULL;
+	struct cel_place place = { "agents.yaml", 14, 9 };
+
+	f->err.kind = ERR_NONE;
+	cel_compile(&f->mem, f->env, slice_str(text), place, &program, &f->err);
+	return program;
+}
+
+static void test_places(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "nothing", "agents.yaml:14:9: undeclared reference" },
+		{ "1 +\n 'a'", "agents.yaml:14:11: no such overload" },
+		{ "[1,\n   x]", "agents.yaml:15:4: undeclared reference" },
+		{ "1 + ", "agents.yaml:14:13: a value is missing" },
+		{ "'\n'", "agents.yaml:14:9: the text literal is not closed" },
+	};
+	struct fixture f;
+	char text[ERR_FORMAT_MAX];
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_null(compile(&f, rows[i].text));
+		err_format(&f.err, text, sizeof(text));
+		if (strncmp(text, rows[i].want, strlen(rows[i].want)) != 0)
+			fail_msg("%s: %s, want %s", rows[i].text, text, rows[i].want);
+	}
+	teardown(&f);
+}
+
+static void test_groups(void **state)
+{
+	struct fixture f;
+	const struct cel_program *a, *b;
+	unsigned char answers[] = { GROUP_YES, GROUP_NO };
+	struct entry entry = { .groups = answers, .group_count = 2 };
+	struct cel_activation act = { .entry = &entry };
+	struct cel_value v;
+
+	(void)state;
+	setup(&f);
+	a = compile(&f, "inGroup('cn=a,dc=x') && !inGroup('b')");
+	assert_non_null(a);
+	assert_int_equal(f.groups.names.count, 2);
+	b = compile(&f, "inGroup('b')");
+	assert_int_equal(f.groups.names.count, 2);
+	assert_int_equal(cel_eval(a, &act, &f.mem, &v, &f.err), 0);
+	assert_true(v.type == CEL_BOOL && v.as.b);
+	assert_int_equal(cel_eval(b, &act, &f.mem, &v, &f.err), 0);
+	assert_true(v.type == CEL_BOOL && !v.as.b);
+	answers[1] = GROUP_UNKNOWN;
+	assert_int_equal(cel_eval(b, &act, &f.mem, &v, &f.err), -1);
+	assert_int_equal(f.err.kind, ERR_EVAL);
+	assert_non_null(strstr(f.err.text, "\"b\""));
+	assert_true(cel_program_may_be(a, CEL_BOOL) && !cel_program_may_be(a, CEL_STRING));
+	teardown(&f);
+}
+
+static void test_variables(void **state)
+{
+	struct fixture f;
+	struct cel_value vars[2] = { { .type = CEL_STRING, .as.s = SLICE("Billing:4") },
+				     { .type = CEL_INT, .as.i = 7 } };
+	struct cel_activation act = { .vars = vars, .var_count = 2 };
+	const struct cel_program *p;
+	struct cel_value v;
+
+	(void)state;
+	setup(&f);
+	assert_int_equal(cel_env_declare(f.env, "tag"), 0);
+	assert_int_equal(cel_env_declare(f.env, "n"), 1);
+	p = compile(&f, "tag.split(':')[0] + string(n) + [1].map(n, string(n + .n))[0]");
+	assert_non_null(p);
+	assert_int_equal(cel_eval(p, &act, &f.mem, &v, &f.err), 0);
+	assert_true(slice_eq_str(v.as.s, "Billing78"));
+	cel_env_undeclare(f.env, 1);
+	assert_null(compile(&f, "n"));
+	assert_non_null(compile(&f, "tag"));
+	teardown(&f);
+}
+
+static void test_multivalued(void **state)
+{
+	struct slice two[] = { SLICE("a"), SLICE("b") };
+	struct attr_values attrs[] = { { two, 1 }, { two, 2 }, { NULL, 0 } };
+	struct entry entry = { .attrs = attrs, .attr_count = 3 };
+	static const struct {
+		const char *text;
+		bool want;
+	} rows[] = {
+		{ "entry.one", false },		   { "entry.two", true },
+		{ "entry.one + entry.two", true }, { "values.two[0]", false },
+		{ "has(entry.two)", false },	   { "entry.three", false },
+		{ "entry.four", false },	   { "entry.?two.orValue('')", true },
+		{ "entry['two']", true },
+	};
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	layout_add(&f.layout, "one", 3, NULL);
+	layout_add(&f.layout, "two", 3, NULL);
+	layout_add(&f.layout, "three", 5, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct cel_program *p = compile(&f, rows[i].text);
+
+		assert_non_null(p);
+		if (cel_program_multivalued(p, &entry) != rows[i].want)
+			fail_msg("%s", rows[i].text);
+	}
+	teardown(&f);
+}
+
+static void test_constant(void **state)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} rows[] = {
+		{ "'x'", true },       { "1 + 2 * 3", true },	   { "entry.x", false },
+		{ "now", false },      { "'a' + entry.x", false }, { "1 / 0", false },
+		{ "'A'.lowerAscii()", true }, { "[1, 2]", true },
+	};
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct cel_program *p = compile(&f, rows[i].text);
+
+		assert_non_null(p);
+		if (cel_program_is_constant(p) != rows[i].want)
+			fail_msg("%s", rows[i].text);
+	}
+	teardown(&f);
+}
+
+static void test_kinds_of_errors(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_kind kind;
+	} rows[] = {
+		{ "entry.x", ERR_NO_KEY },
+		{ "'Site ' + entry.l", ERR_NO_KEY },
+		{ "{}.a", ERR_NO_KEY },
+		{ "entry.x == 'a' || false", ERR_NO_KEY },
+		{ "[1][3]", ERR_EVAL },
+		{ "1 / 0 == 1", ERR_EVAL },
+		{ "inGroup('g')", ERR_EVAL },
+		{ "optional.none().value() == 1", ERR_EVAL },
+		{ "dnPart('cn=a', 'ou')", ERR_NO_KEY },
+		{ "filetime(0)", ERR_NO_KEY },
+	};
+	struct fixture f;
+	struct cel_value v;
+
+	(void)state;
+	setup(&f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct cel_program *p = compile(&f, rows[i].text);
+
+		if (!p)
+			fail_msg("%s: %s", rows[i].text, f.err.text);
+		assert_int_equal(cel_eval(p, NULL, &f.mem, &v, &f.err), -1);
+		if (f.err.kind != rows[i].kind)
+			fail_msg("%s: %s", rows[i].text, f.err.text);
+		f.err.kind = ERR_NONE;
+	}
+	teardown(&f);
+}
+
+static void test_scan(void **state)
+{
+	static const struct {
+		const char *text;
+		long want;
+	} rows[] = {
+		{ "a}", 1 },
+		{ "{'a': 1}.a} rest", 10 },
+		{ "'}'}", 3 },
+		{ "a // }\n}", 7 },
+		{ "'''}'''+r'\\'}", 12 },
+		{ "[{1: {}}]}", 9 },
+		{ "}", 0 },
+		{ "a", -1 },
+		{ "(a}", -1 },
+		{ "'a}", -1 },
+		{ "a)}", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct err err = ERR_INIT;
+		long got = cel_scan(slice_str(rows[i].text), (struct cel_place){ 0 }, &err);
+
+		if (got != rows[i].want || (got < 0) != (err.kind == ERR_INVALID))
+			fail_msg("%s: %ld, want %ld", rows[i].text, got, rows[i].want);
+	}
+}
+
+/* ---- hostile input: an error, in bounded time and memory ---- */
+
+static char *repeat(const char *before, const char *mid, const char *after, size_t count)
+{
+	size_t a = strlen(before), m = strlen(mid), b = strlen(after);
+	char *text = malloc((a + b) * count + m + 1), *at = text;
+
+	for (size_t i = 0; i < count; i++, at += a)
+		memcpy(at, before, a);
+	memcpy(at, mid, m);
+	at += m;
+	for (size_t i = 0; i < count; i++, at += b)
+		memcpy(at, after, b);
+	*at = '\0';
+	return text;
+}
+
+static void test_nesting(void **state)
+{
+	static const struct {
+		const char *before, *mid, *after;
+		size_t count;
+		bool ok;
+	} rows[] = {
+		{ "(", "1", ")", 100, true },	     { "(", "1", ")", 10000, false },
+		{ "[", "1", "]", 100, true },	     { "[", "1", "]", 10000, false },
+		{ "{1:", "1", "}", 10000, false },   { "!", "true", "", 10000, false },
+		{ "-", "1", "", 10000, false },	     { "true?(", "1", "):1", 100, true },
+		{ "true?1:", "1", "", 10000, false }, { "1+", "1", "", 10000, true },
+		{ "true&&", "true", "", 10000, true }, { "1-", "1", "", 10000, false },
+		{ "", "{}", ".a", 10000, false },    { "size(", "'a'", ")", 10000, false },
+		{ "[1].map(x,", "1", ")", 10000, false }, { "'a'+", "'b'", "", 20000, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *text = repeat(rows[i].before, rows[i].mid, rows[i].after, rows[i].count);
+		struct cel_once how = { 0 };
+		struct buf out;
+
+		buf_init(&out, 1 << 20);
+		if ((cel_eval_once(slice_str(text), NULL, 0, &how, &out) == 0) != rows[i].ok)
+			fail_msg("%s x %zu: %.200s", rows[i].before, rows[i].count, out.data);
+		buf_release(&out);
+		free(text);
+	}
+}
+
+static void test_explosions(void **state)
+{
+	/* Each doubles or multiplies; all must end with ERR_LIMIT and not with the machine. */
+	static const char *const rows[] = {
+		"[0,1,2,3,4,5,6,7,8,9].all(a,[0,1,2,3,4,5,6,7,8,9].all(b,"
+		"[0,1,2,3,4,5,6,7,8,9].all(c,[0,1,2,3,4,5,6,7,8,9].all(d,"
+		"[0,1,2,3,4,5,6,7,8,9].all(e,[0,1,2,3,4,5,6,7,8,9].all(f,"
+		"[0,1,2,3,4,5,6,7,8,9].all(g,[0,1,2,3,4,5,6,7,8,9].all(h,true))))))))",
+		"cel.bind(a,['0123456789'],cel.bind(b,[a,a,a,a,a,a,a,a],cel.bind(c,[b,b,b,b,b,b,b,b],"
+		"cel.bind(d,[c,c,c,c,c,c,c,c],cel.bind(e,[d,d,d,d,d,d,d,d],"
+		"cel.bind(f,[e,e,e,e,e,e,e,e],cel.bind(g,[f,f,f,f,f,f,f,f],"
+		"cel.bind(h,[g,g,g,g,g,g,g,g],cel.bind(i,[h,h,h,h,h,h,h,h],i==i)))))))))",
+		"'%.1000f'.format([1.0]).replace('','%.1000f').replace('','%.1000f').replace('','x')"
+		".replace('','xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx').replace('','yyyyyyyyyyyyyyyyy')",
+		"[entry.a].map(x,x.replace('','0123456789').replace('','0123456789')"
+		".replace('','0123456789').replace('','0123456789'))",
+		"[entry.a].exists(x,(x+x+x+x+x+x+x+x).matches('(a?b?c?d?e?){900}z'))",
+	};
+	struct slice value;
+	char *text = repeat("a", "", "", 100000);
+	struct cel_attr attr = { SLICE("a"), &value, 1 };
+
+	(void)state;
+	value = slice_str(text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cel_once how = { 0 };
+		struct buf out;
+
+		buf_init(&out, 1 << 20);
+		if (cel_eval_once(slice_str(rows[i]), &attr, 1, &how, &out) == 0 ||
+		    (!strstr(out.data, "too many") && !strstr(out.data, "too long") &&
+		     !strstr(out.data, "memory")))
+			fail_msg("row %zu: %.200s", i, out.data);
+		buf_release(&out);
+	}
+	free(text);
+}
+
+static void test_long_texts(void **state)
+{
+	char *text = repeat("ab", "", "", 500000);
+	struct slice value = slice_str(text);
+	struct cel_attr attr = { SLICE("a"), &value, 1 };
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "size(entry.a)", "1000000" },
+		{ "entry.a.matches('^(ab)*$')", "true" },
+		{ "entry.a.matches('a.*x')", "false" },
+		{ "entry.a.matches('(a|b)*c')", "false" },
+		{ "entry.a.replace('a','x').contains('a')", "false" },
+		{ "entry.a.lastIndexOf('xx')", "-1" },
+		{ "size(entry.a.split('b'))", "500001" },
+		{ "entry.a.reverse() == entry.a.reverse().trim()", "true" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cel_once how = { 0 };
+		struct buf out;
+
+		buf_init(&out, 1 << 20);
+		cel_eval_once(slice_str(rows[i].text), &attr, 1, &how, &out);
+		if (!strstr(out.data, rows[i].want))
+			fail_msg("%s: %.200s", rows[i].text, out.data);
+		buf_release(&out);
+	}
+	free(text);
+}
+
+static void test_bad_lines(void **state)
+{
+	static const char *const rows[] = {
+		"", "{", "[]", "{\"expr\":1}", "{}", "{\"expr\":\"1\"} x",
+		"{\"expr\":\"1\",\"entry\":{\"a\":[1]}}", "{\"expr\":\"\"}",
+	};
+	struct cel_once how = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct buf out;
+
+		buf_init(&out, 1 << 20);
+		if (cel_eval_json(slice_str(rows[i]), &how, &out) == 0 ||
+		    strncmp(out.data, "{\"error\":", 9) != 0)
+			fail_msg("%s: %s", rows[i], out.data);
+		buf_release(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_case_files),
+		cmocka_unit_test(test_no_file_forgotten),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_multivalued),
+		cmocka_unit_test(test_constant),
+		cmocka_unit_test(test_kinds_of_errors),
+		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_explosions),
+		cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_bad_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
