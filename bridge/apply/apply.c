@@ -1,0 +1,308 @@
+#include "bridge/apply/apply.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "scim/base/banned.h"
+
+struct applier {
+	const struct apply *a;
+	struct plan *plan;
+	struct arena *mem;
+	struct apply_result *result;
+	struct state_batch batch;
+	unsigned char *blocked; /* by person */
+	VEC(uint32_t) accepted;
+	unsigned long settled, calls;
+};
+
+/* --- what a done step leaves in the state ------------------------------------------------ */
+
+static void keep_link(struct applier *ap, const struct plan_person *person, bool left)
+{
+	struct link link = { .person_id = person->id, .account_id = person->account_id,
+			     .user_name = person->user_name, .dn = person->dn, .left = left };
+
+	vec_push(&ap->batch.links, link);
+}
+
+static void keep_field(struct applier *ap, const struct plan_person *person,
+		       const struct step *step)
+{
+	struct state_field field = {
+		.person = person->id,
+		.field = { step->attr, step->key, step->new_text },
+		.forget = step->new_text ? STATE_KEEP : STATE_FORGET,
+	};
+
+	vec_push(&ap->batch.fields, field);
+}
+
+static void keep_held(struct applier *ap, const struct plan_person *person,
+		      const struct step *step, enum assign_kind kind, bool removed)
+{
+	struct state_held held = {
+		.person = person->id,
+		.held = { kind, step->item_id, step->division_id, step->level },
+		.forget = removed ? STATE_FORGET : STATE_KEEP,
+	};
+
+	vec_push(&ap->batch.held, held);
+}
+
+static void record_done(struct applier *ap, const struct step *step)
+{
+	const struct plan_person *person = &ap->plan->people.items[step->person];
+
+	switch (step->kind) {
+	case STEP_CREATE:
+		keep_link(ap, person, false);
+		keep_field(ap, person, step);
+		break;
+	case STEP_DISABLE:
+		keep_link(ap, person, person->change == PERSON_LEAVE);
+		break;
+	case STEP_ENABLE:
+		keep_link(ap, person, false);
+		break;
+	case STEP_RENAME:
+		keep_link(ap, person, false);
+		keep_field(ap, person, step);
+		break;
+	case STEP_SET:
+	case STEP_DIVISION:
+		keep_field(ap, person, step);
+		break;
+	case STEP_GRANT:
+	case STEP_REVOKE:
+		keep_held(ap, person, step, ASSIGN_ROLE, step->kind == STEP_REVOKE);
+		break;
+	case STEP_SKILL_SET:
+	case STEP_SKILL_REMOVE:
+		keep_held(ap, person, step, ASSIGN_SKILL, step->kind == STEP_SKILL_REMOVE);
+		break;
+	case STEP_LANGUAGE_SET:
+	case STEP_LANGUAGE_REMOVE:
+		keep_held(ap, person, step, ASSIGN_LANGUAGE, step->kind == STEP_LANGUAGE_REMOVE);
+		break;
+	case STEP_GROUP_ADD:
+	case STEP_GROUP_REMOVE:
+		keep_held(ap, person, step, ASSIGN_GROUP, step->kind == STEP_GROUP_REMOVE);
+		break;
+	case STEP_QUEUE_ADD:
+	case STEP_QUEUE_REMOVE:
+		keep_held(ap, person, step, ASSIGN_QUEUE, step->kind == STEP_QUEUE_REMOVE);
+		break;
+	case STEP_KIND_COUNT:
+		assert(!"no such step");
+	}
+}
+
+/* --- outcomes ---------------------------------------------------------------------------- */
+
+static void settle_step(struct applier *ap, uint32_t index, enum step_outcome outcome,
+			const char *error)
+{
+	const struct step *step = &ap->plan->steps.items[index];
+	struct state_step row = { index, outcome, error };
+
+	ap->result->outcomes[index] = outcome;
+	ap->result->errors[index] = error;
+	vec_push(&ap->batch.steps, row);
+	if (outcome == OUTCOME_DONE)
+		record_done(ap, step);
+	else if (outcome == OUTCOME_ACCEPTED)
+		vec_push(&ap->accepted, index);
+	else
+		ap->blocked[step->person] = 1;
+}
+
+static bool step_failed(const struct call_result *result, unsigned i)
+{
+	return result->step_failed && (result->step_failed[i / 8] & (1u << (i % 8)));
+}
+
+static void take_result(struct applier *ap, struct call *call,
+			const struct call_result *result)
+{
+	struct plan_person *person =
+		&ap->plan->people.items[ap->plan->steps.items[call->steps[0]].person];
+	const char *error = NULL;
+	char text[ERR_FORMAT_MAX];
+
+	if (result->err.kind != ERR_NONE)
+		error = arena_strdup(ap->mem, err_format(&result->err, text, sizeof(text)));
+	if (result->account_id)
+		person->account_id = arena_strdup(ap->mem, result->account_id);
+	if (result->version)
+		person->version = arena_strdup(ap->mem, result->version);
+	for (unsigned i = 0; i < call->step_count; i++) {
+		if (step_failed(result, i))
+			settle_step(ap, call->steps[i], OUTCOME_FAILED, error);
+		else
+			settle_step(ap, call->steps[i], result->outcome, error);
+	}
+	if (call->journal_id) {
+		struct state_outcome outcome = { call->journal_id, result->outcome,
+						 result->http_status,
+						 arena_strdup(ap->mem, result->correlation_id),
+						 error };
+
+		vec_push(&ap->batch.outcomes, outcome);
+	}
+}
+
+static void on_done(void *ctx, struct call *call, const struct call_result *result)
+{
+	struct applier *ap = ctx;
+
+	take_result(ap, call, result);
+	ap->settled += call->step_count;
+	ap->calls++;
+	if (ap->a->progress)
+		ap->a->progress(ap->a->progress_ctx, ap->settled, ap->plan->steps.count,
+				ap->calls);
+}
+
+/* --- the journal ------------------------------------------------------------------------- */
+
+static int commit(struct applier *ap, struct err *err)
+{
+	if (state_batch_empty(&ap->batch))
+		return 0;
+	if (ap->a->state->ops->commit(ap->a->state, &ap->batch, err))
+		return -1;
+	state_batch_clear(&ap->batch);
+	return 0;
+}
+
+/* Intents of the batch, and what is known by now, are on disk before it leaves. */
+static int on_before(void *ctx, struct call **calls, size_t count, struct err *err)
+{
+	struct applier *ap = ctx;
+
+	for (size_t i = 0; i < count; i++) {
+		struct state_intent intent = { calls[i], api_op(calls[i]->op)->name };
+
+		vec_push(&ap->batch.intents, intent);
+	}
+	return commit(ap, err);
+}
+
+static int begin(struct applier *ap, struct err *err)
+{
+	struct plan *plan = ap->plan;
+	int64_t now_s = clock_now_us(ap->a->clock) / 1000000;
+
+	if (ap->a->state->ops->begin_run(ap->a->state, plan, now_s, &ap->result->run, err))
+		return -1;
+	for (size_t i = 0; i < plan->new_links.count; i++)
+		vec_push(&ap->batch.links, plan->new_links.items[i]);
+	for (size_t i = 0; i < plan->forgets.count; i++) {
+		struct state_held held = { plan->forgets.items[i].person_id,
+					   *plan->forgets.items[i].held, STATE_FORGET };
+
+		vec_push(&ap->batch.held, held);
+	}
+	return commit(ap, err);
+}
+
+/* --- the pass ---------------------------------------------------------------------------- */
+
+static int run_wave(struct applier *ap, unsigned wave, struct err *err)
+{
+	const struct tenant_ops *ops = ap->a->tenant->ops;
+	struct calls calls = { 0 };
+	int status = 0;
+
+	ops->make_calls(ap->a->tenant, ap->plan, wave, ap->blocked, ap->mem, &calls);
+	if (calls.count)
+		status = ops->send(ap->a->tenant, ap->plan, calls.items, calls.count, on_before,
+				   on_done, ap, ap->a->stop, err);
+	vec_release(&calls);
+	return status;
+}
+
+/* What was accepted counts as done once a reader sees it. */
+static int settle_accepted(struct applier *ap, struct err *err)
+{
+	size_t count = ap->accepted.count;
+	bool *confirmed;
+	int status;
+
+	if (count == 0)
+		return 0;
+	confirmed = arena_array(ap->mem, count, sizeof(*confirmed));
+	status = ap->a->tenant->ops->settle(ap->a->tenant, ap->plan, ap->accepted.items, count,
+					    confirmed, err);
+	for (size_t i = 0; i < count; i++)
+		if (confirmed[i])
+			settle_step(ap, ap->accepted.items[i], OUTCOME_DONE, NULL);
+	return status;
+}
+
+static void finish_outcomes(struct applier *ap, bool aborted)
+{
+	struct apply_result *result = ap->result;
+
+	for (size_t i = 0; i < ap->plan->steps.count; i++) {
+		if (result->outcomes[i] == OUTCOME_NONE)
+			settle_step(ap, (uint32_t)i, OUTCOME_SKIPPED,
+				    aborted || result->stopped
+					    ? "not sent: the run stopped before it"
+					    : "not sent: an earlier step of this person failed");
+		result->counts[result->outcomes[i]]++;
+	}
+}
+
+static int end(struct applier *ap, bool aborted, struct err *err)
+{
+	const struct apply_result *result = ap->result;
+	unsigned long total = ap->plan->steps.count;
+	bool good = !aborted && result->counts[OUTCOME_DONE] == total &&
+		    ap->plan->skips.count == 0;
+	struct state_run run = {
+		.id = result->run,
+		.ended_s = clock_now_us(ap->a->clock) / 1000000,
+		.result = aborted ? "failed" : good ? "good" : "partly",
+		.done = result->counts[OUTCOME_DONE],
+		.failed = total - result->counts[OUTCOME_DONE],
+	};
+
+	return commit(ap, err) || ap->a->state->ops->end_run(ap->a->state, &run, err) ? -1 : 0;
+}
+
+int apply_plan(const struct apply *apply, struct arena *mem, struct apply_result *ret_result,
+	       struct err *err)
+{
+	struct plan *plan = apply->plan;
+	struct applier ap = { .a = apply, .plan = plan, .mem = mem, .result = ret_result };
+	struct err later = ERR_INIT;
+	int status;
+
+	*ret_result = (struct apply_result){
+		.outcomes = arena_array(mem, plan->steps.count + 1, sizeof(enum step_outcome)),
+		.errors = arena_array(mem, plan->steps.count + 1, sizeof(char *)),
+	};
+	ap.blocked = arena_array(mem, plan->people.count + 1, 1);
+	status = begin(&ap, err);
+	if (status) {
+		finish_outcomes(&ap, true);
+		goto out;
+	}
+	for (unsigned wave = 0; wave < STEP_WAVES && !status && !*apply->stop; wave++)
+		status = run_wave(&ap, wave, err);
+	if (!status)
+		status = settle_accepted(&ap, err);
+	ret_result->stopped = *apply->stop;
+	finish_outcomes(&ap, status != 0);
+	/* Outcomes are kept also when the run broke off; its own error is what is told. */
+	if (end(&ap, status != 0, status ? &later : err))
+		status = -1;
+	if (!status && !ret_result->stopped && ret_result->counts[OUTCOME_DONE] == plan->steps.count)
+		assert(ap.settled == plan->steps.count);
+out:
+	state_batch_release(&ap.batch);
+	vec_release(&ap.accepted);
+	return status;
+}

@@ -1,0 +1,94 @@
+#include <string.h>
+
+#include "bridge/run.h"
+
+#include "scim/base/banned.h"
+
+static const struct cli_option options[] = {
+	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static void print_verdict(const char *what, const struct verdict *verdict)
+{
+	printf("%s: %s\n", what, verdict->complete ? "read completely" : "NOT read completely");
+	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
+		printf("  %s\n", verdict->reasons[i]);
+}
+
+static unsigned long count_problems(const struct run *run)
+{
+	unsigned long people = 0;
+
+	for (size_t i = 0; i < run->records.count; i++)
+		people += record_frozen(run->records.items[i]);
+	return people;
+}
+
+static enum exit_code check_online(struct run *run, bool quiet)
+{
+	static const enum catalogue_kind kinds[] = { CAT_ROLE, CAT_DIVISION, CAT_SKILL,
+						     CAT_LANGUAGE, CAT_GROUP, CAT_QUEUE };
+	struct tenant_need need;
+	unsigned long frozen;
+	enum exit_code code = run_read_directory(run, NULL, 0);
+
+	if (code)
+		return code;
+	frozen = count_problems(run);
+	if (!quiet) {
+		print_verdict("directory", &run->people);
+		printf("  %zu people in scope, %lu entries that no rule takes\n",
+		       run->records.count, run->out_of_scope);
+		if (frozen)
+			printf("  %lu of them can not be decided; plan names them\n", frozen);
+	}
+	run->input = (struct plan_input){
+		.config = run->config, .time_s = run->time_s, .records = run->records.items,
+		.record_count = run->records.count, .directory = &run->people,
+		.present = &run->present, .rules = run->rules,
+	};
+	code = run_read_catalogue(run, &need);
+	if (code || quiet)
+		return code;
+	print_verdict("tenant", &run->present.verdict);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		printf("  %zu %ss", run->present.catalogue.kinds[kinds[i]].items.count,
+		       catalogue_kind_name(kinds[i]));
+	printf("\n  every name in the rules is there\n");
+	return EXIT_DONE;
+}
+
+static int run_command(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_args args;
+	struct run run;
+	enum exit_code code;
+
+	if (cli_parse(self, argc, argv, &args) || args.help) {
+		code = args.help ? EXIT_DONE : EXIT_USAGE;
+		cli_args_release(&args);
+		return code;
+	}
+	code = run_open(&run, &args);
+	if (!code && !args.json)
+		printf("settings and rules: good (%u rule files, %zu attributes, %zu groups)\n",
+		       run.config->rules.count, rules_layout(run.rules)->names.count,
+		       rules_groups(run.rules)->names.count);
+	if (!code && cli_flag(&args, "online"))
+		code = check_online(&run, args.json);
+	if (args.json)
+		printf("{\"schema\":\"dirbridge.check/1\",\"ok\":%s}\n", code ? "false" : "true");
+	run_release(&run);
+	cli_args_release(&args);
+	return code;
+}
+
+const struct cli_command cli_check = {
+	.name = "check",
+	.operands = "",
+	.summary = "Checks settings and rules; with --online also directory, tenant and names.",
+	.help = "",
+	.options = options,
+	.run = run_command,
+};

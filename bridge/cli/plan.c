@@ -1,0 +1,140 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/run.h"
+
+#include "scim/base/banned.h"
+
+/* A plan of a million people is about 1 GB of JSON. */
+#define PLAN_BYTES_MAX ((size_t)4 << 30)
+#define PEOPLE_SHOWN 20
+
+static const struct cli_option options[] = {
+	{ "output", 'o', "FILE", "write the plan as JSON into FILE (mode 0600)" },
+	{ "only", 0, "PERSON", "only this person: LDAP filter, DN, or attr=value; may be repeated" },
+	{ "format", 0, "FORMAT", "text or json (default text)" },
+	{ "all", 'a', NULL, "show every person in the text" },
+	{ "exit-code", 0, NULL, "exit 3 when there is something to do" },
+	{ NULL, 0, NULL, NULL },
+};
+
+/* Written aside and renamed: nobody reads half a plan. */
+static int write_file(const char *path, const struct buf *text, struct err *err)
+{
+	struct buf aside;
+	int fd, status = -1;
+	size_t at = 0;
+
+	buf_init(&aside, 65536);
+	buf_addf(&aside, "%s.new", path);
+	fd = open(aside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
+		goto out;
+	}
+	while (at < text->len) {
+		ssize_t n = write(fd, text->data + at, text->len - at);
+
+		if (n < 0) {
+			err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
+			goto out;
+		}
+		at += (size_t)n;
+	}
+	if (fsync(fd) || rename(aside.data, path)) {
+		err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+		goto out;
+	}
+	status = 0;
+out:
+	if (fd >= 0) {
+		close(fd);
+		if (status)
+			unlink(aside.data);
+	}
+	buf_release(&aside);
+	return status;
+}
+
+static int print_plan(struct run *run, const struct cli_args *args, bool json)
+{
+	struct report_options report = {
+		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
+		.rate_per_minute = run->config->target.rate_per_minute,
+	};
+	const char *path = cli_value(args, "output");
+	struct err err = ERR_INIT;
+	struct buf text;
+	int status = 0;
+
+	buf_init(&text, PLAN_BYTES_MAX);
+	if (json || path)
+		report_plan_json(&run->plan, &text);
+	if (path && write_file(path, &text, &err)) {
+		cli_say_error(&err);
+		status = -1;
+	}
+	if (json)
+		fwrite(text.data, 1, text.len, stdout);
+	else
+		report_plan_text(&run->plan, &report, stdout);
+	buf_release(&text);
+	return status;
+}
+
+static int run_command(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_args args;
+	struct run run;
+	const char *format;
+	bool json;
+	enum exit_code code;
+
+	if (cli_parse(self, argc, argv, &args)) {
+		cli_args_release(&args);
+		return EXIT_USAGE;
+	}
+	if (args.help) {
+		cli_args_release(&args);
+		return EXIT_DONE;
+	}
+	format = cli_value(&args, "format");
+	json = args.json || (format && strcmp(format, "json") == 0);
+	if (format && !json && strcmp(format, "text") != 0) {
+		fprintf(stderr, "dirbridge plan: --format is text or json, not %s\n", format);
+		cli_args_release(&args);
+		return EXIT_USAGE;
+	}
+	code = run_open(&run, &args);
+	if (!code)
+		code = run_plan(&run, &args, false);
+	if (!code) {
+		if (print_plan(&run, &args, json))
+			code = EXIT_FAILED;
+		else if (run.plan.refused)
+			code = EXIT_REFUSED;
+		else if (run.plan.skips.count)
+			code = EXIT_PARTLY;
+		else if (run.plan.steps.count && cli_flag(&args, "exit-code"))
+			code = EXIT_CHANGES;
+	}
+	run_release(&run);
+	cli_args_release(&args);
+	return code;
+}
+
+const struct cli_command cli_plan = {
+	.name = "plan",
+	.operands = "",
+	.summary = "Dry run: what would be changed. Writes nothing to the tenant or the state.",
+	.help = "Reads the directory and the tenant, applies the rules, and shows the difference:\n"
+		"who, which attribute, old -> new, and the rule that wants it. Limits are checked\n"
+		"as in apply.",
+	.options = options,
+	.run = run_command,
+};

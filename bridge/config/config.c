@@ -1,0 +1,604 @@
+#include "bridge/config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mappings/yaml.h"
+
+#include "scim/base/banned.h"
+
+#define CONFIG_OPTIONS_MAX 160
+#define CONFIG_NUMBER_MAX 10000000
+
+enum option_type {
+	OPT_TEXT,
+	OPT_PATH,
+	OPT_UINT,
+	OPT_BOOL,
+	OPT_ENUM,
+	OPT_TEXTS,
+	OPT_PATHS,
+	OPT_SEARCHES,
+};
+
+struct option {
+	const char *name;
+	enum option_type type;
+	size_t offset;
+	unsigned min, max;
+	const char *preset;
+	const char *help;
+};
+
+#define OPTION(name, type, member, min, max, preset, help)                         \
+	{ name, OPT_##type, offsetof(struct config, member), min, max, preset, help },
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+#define LIMIT(kind, count_, percent_, min_, what)                                  \
+	{ "limits." #kind ".count", OPT_UINT, LIMIT_OFFSET(kind, count), 0,        \
+	  CONFIG_NUMBER_MAX, STRING(count_), what " At most this many." },         \
+	{ "limits." #kind ".percent", OPT_UINT, LIMIT_OFFSET(kind, percent), 0, 100, \
+	  STRING(percent_), what " At most this share of the linked accounts." },  \
+	{ "limits." #kind ".min", OPT_UINT, LIMIT_OFFSET(kind, min), 0,            \
+	  CONFIG_NUMBER_MAX, STRING(min_), what " This many are allowed whatever the share." },
+#define LIMIT_OFFSET(kind, member)                                                 \
+	(offsetof(struct config, limits) +                                         \
+	 LIMIT_INDEX_##kind * sizeof(struct config_limit) +                        \
+	 offsetof(struct config_limit, member))
+enum {
+	LIMIT_INDEX_creates = LIMIT_CREATES,
+	LIMIT_INDEX_disables = LIMIT_DISABLES,
+	LIMIT_INDEX_deletes = LIMIT_DELETES,
+	LIMIT_INDEX_privileged = LIMIT_PRIVILEGED,
+	LIMIT_INDEX_revokes = LIMIT_REVOKES,
+	LIMIT_INDEX_skill_removals = LIMIT_SKILL_REMOVALS,
+	LIMIT_INDEX_group_removals = LIMIT_GROUP_REMOVALS,
+	LIMIT_INDEX_renames = LIMIT_RENAMES,
+};
+
+static const struct option options[] = {
+#include "bridge/config/options.def"
+	{ "directory.people", OPT_SEARCHES, offsetof(struct config, directory.people), 0, 0, "",
+	  "Where people are: base, scope (sub, one, base) and filter; one or a list." },
+	{ "directory.groups", OPT_SEARCHES, offsetof(struct config, directory.groups), 0, 0, "",
+	  "Where groups are; the same form." },
+};
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+struct loader {
+	struct config *config;
+	const char *file;
+	const char *folder; /* of the settings file, with the slash; "" = current */
+	struct diags *diags;
+	unsigned lines[OPTION_COUNT]; /* where an option was given; 0 = not */
+};
+
+static void *member(struct loader *load, const struct option *option)
+{
+	return (char *)load->config + option->offset;
+}
+
+static int complain(struct loader *load, const struct yaml_node *node, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static int complain(struct loader *load, const struct yaml_node *node, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column, "%s",
+			text);
+}
+
+static const char *resolve_path(struct loader *load, const char *path)
+{
+	if (path[0] == '/' || load->folder[0] == '\0' || strcmp(path, "-") == 0)
+		return arena_strdup(&load->config->mem, path);
+	return arena_printf(&load->config->mem, "%s%s", load->folder, path);
+}
+
+/* Index of `text` among the words of `list`, or -1. */
+static int word_index(const char *list, const char *text, size_t len)
+{
+	for (int i = 0; *list; i++) {
+		size_t word = strcspn(list, " ");
+
+		if (word == len && memcmp(list, text, len) == 0)
+			return i;
+		list += word + (list[word] == ' ');
+	}
+	return -1;
+}
+
+static int set_number(struct loader *load, const struct option *option,
+		      const struct yaml_node *node)
+{
+	const char *text = node->text.data;
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (node->text.len == 0 || text[0] < '0' || text[0] > '9' || *end || errno ||
+	    n < option->min || n > option->max)
+		return complain(load, node, "%s: \"%s\" is not a number from %u to %u",
+				option->name, text, option->min, option->max);
+	*(unsigned *)member(load, option) = (unsigned)n;
+	return 0;
+}
+
+static int set_scalar(struct loader *load, const struct option *option,
+		      const struct yaml_node *node)
+{
+	const char *text = node->text.data;
+	int word;
+
+	if (memchr(text, '\0', node->text.len))
+		return complain(load, node, "%s: text with a NUL byte", option->name);
+	switch (option->type) {
+	case OPT_TEXT:
+		*(const char **)member(load, option) = arena_strdup(&load->config->mem, text);
+		return 0;
+	case OPT_PATH:
+		*(const char **)member(load, option) = resolve_path(load, text);
+		return 0;
+	case OPT_UINT:
+		return set_number(load, option, node);
+	case OPT_BOOL:
+		word = word_index("false true", text, node->text.len);
+		if (word < 0)
+			return complain(load, node, "%s: \"%s\" is neither true nor false",
+					option->name, text);
+		*(bool *)member(load, option) = word;
+		return 0;
+	default:
+		word = word_index(option->preset, text, node->text.len);
+		if (word < 0)
+			return complain(load, node, "%s: \"%s\" is none of: %s", option->name,
+					text, option->preset);
+		*(unsigned *)member(load, option) = (unsigned)word;
+		return 0;
+	}
+}
+
+static int set_texts(struct loader *load, const struct option *option,
+		     const struct yaml_node *node)
+{
+	struct config_texts *texts = member(load, option);
+	bool one = node->type == YAML_TEXT;
+	unsigned count = one ? 1 : node->count;
+
+	if (node->type == YAML_MAP)
+		return complain(load, node, "%s: a list is expected here", option->name);
+	texts->items = arena_array(&load->config->mem, count ? count : 1, sizeof(char *));
+	texts->count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct yaml_node *item = one ? node : node->items[i];
+
+		if (item->type != YAML_TEXT || item->text.len == 0)
+			return complain(load, item, "%s: text is expected here", option->name);
+		texts->items[texts->count++] =
+			option->type == OPT_PATHS
+				? resolve_path(load, item->text.data)
+				: arena_strdup(&load->config->mem, item->text.data);
+	}
+	return 0;
+}
+
+static int set_search(struct loader *load, const struct option *option,
+		      const struct yaml_node *node, struct config_search *ret)
+{
+	static const char *const keys[] = { "base", "scope", "filter" };
+	struct arena *mem = &load->config->mem;
+
+	if (node->type != YAML_MAP)
+		return complain(load, node, "%s: base, scope and filter are expected here",
+				option->name);
+	*ret = (struct config_search){ .scope = SCOPE_SUB,
+				       .filter = "(objectClass=*)",
+				       .line = node->line,
+				       .column = node->column };
+	for (unsigned i = 0; i < node->count; i++) {
+		const struct yaml_node *key = node->keys[i], *value = node->items[i];
+		int near, scope;
+
+		if (value->type != YAML_TEXT)
+			return complain(load, value, "%s.%s: text is expected here",
+					option->name, key->text.data);
+		if (slice_eq_str(key->text, "base")) {
+			ret->base = arena_strdup(mem, value->text.data);
+		} else if (slice_eq_str(key->text, "filter")) {
+			ret->filter = arena_strdup(mem, value->text.data);
+		} else if (slice_eq_str(key->text, "scope")) {
+			scope = word_index("sub one base", value->text.data, value->text.len);
+			if (scope < 0)
+				return complain(load, value,
+						"%s.scope: \"%s\" is none of: sub one base",
+						option->name, value->text.data);
+			ret->scope = (enum config_scope)scope;
+		} else {
+			near = text_nearest(key->text.data, keys, 3);
+			return complain(load, key, "%s has no setting \"%s\"%s%s", option->name,
+					key->text.data, near >= 0 ? "; nearest: " : "",
+					near >= 0 ? keys[near] : "");
+		}
+	}
+	if (!ret->base)
+		return complain(load, node, "%s: base is missing", option->name);
+	return 0;
+}
+
+static int set_searches(struct loader *load, const struct option *option,
+			const struct yaml_node *node)
+{
+	struct config_searches *searches = member(load, option);
+	bool one = node->type != YAML_LIST;
+	unsigned count = one ? 1 : node->count;
+
+	if (count > CONFIG_SEARCHES_MAX)
+		return complain(load, node, "%s: more than %d searches", option->name,
+				CONFIG_SEARCHES_MAX);
+	searches->items = arena_array(&load->config->mem, count ? count : 1,
+				      sizeof(*searches->items));
+	for (unsigned i = 0; i < count; i++)
+		if (set_search(load, option, one ? node : node->items[i], &searches->items[i]))
+			return -1;
+	searches->count = count;
+	return 0;
+}
+
+static int set_option(struct loader *load, const struct option *option,
+		      const struct yaml_node *node)
+{
+	load->lines[option - options] = node->line;
+	switch (option->type) {
+	case OPT_TEXTS:
+	case OPT_PATHS:
+		return set_texts(load, option, node);
+	case OPT_SEARCHES:
+		return set_searches(load, option, node);
+	default:
+		if (node->type != YAML_TEXT)
+			return complain(load, node, "%s: one value is expected here",
+					option->name);
+		return set_scalar(load, option, node);
+	}
+}
+
+/* The option named so, or NULL; *ret_group: the name is the beginning of others. */
+static const struct option *find_option(const char *name, bool *ret_group)
+{
+	size_t len = strlen(name);
+
+	*ret_group = false;
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+		if (strncmp(options[i].name, name, len) == 0 && options[i].name[len] == '.')
+			*ret_group = true;
+	}
+	return NULL;
+}
+
+static void complain_unknown(struct loader *load, const struct yaml_node *key,
+			     const char *name)
+{
+	const char *names[CONFIG_OPTIONS_MAX];
+	const char *leaf = strrchr(name, '.');
+	size_t prefix = leaf ? (size_t)(leaf - name) + 1 : 0;
+	size_t count = 0;
+	int near;
+
+	_Static_assert(OPTION_COUNT < CONFIG_OPTIONS_MAX, "room for all names");
+	/* Candidates at the same level first: "directory.url" wants "directory.uri". */
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const char *rest = options[i].name + prefix;
+		size_t len = strcspn(rest, ".");
+
+		if (strncmp(options[i].name, name, prefix) != 0 ||
+		    (count && strncmp(names[count - 1], rest, len) == 0 &&
+		     names[count - 1][len] == '\0'))
+			continue;
+		names[count++] = arena_strndup(&load->config->mem, rest, len);
+	}
+	near = text_nearest(name + prefix, names, count);
+	if (near >= 0) {
+		complain(load, key, "there is no setting \"%s\"; nearest: %.*s%s", name,
+			 (int)prefix, name, names[near]);
+		return;
+	}
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		names[i] = options[i].name;
+	near = text_nearest(name, names, OPTION_COUNT);
+	complain(load, key, "there is no setting \"%s\"%s%s", name,
+		 near >= 0 ? "; nearest: " : "", near >= 0 ? names[near] : "");
+}
+
+/*
+ * Somebody who writes the secret itself into the file gets told what to do, and the value
+ * is not repeated.
+ */
+static bool is_plain_secret(const char *name)
+{
+	return strcmp(name, "directory.password") == 0 ||
+	       strcmp(name, "target.client_secret") == 0;
+}
+
+static void walk(struct loader *load, const struct yaml_node *map, const char *prefix)
+{
+	for (unsigned i = 0; i < map->count; i++) {
+		const struct yaml_node *key = map->keys[i], *value = map->items[i];
+		const char *name = arena_printf(&load->config->mem, "%s%s%s", prefix,
+						prefix[0] ? "." : "", key->text.data);
+		bool group;
+		const struct option *option = find_option(name, &group);
+
+		if (option)
+			set_option(load, option, value);
+		else if (group && value->type == YAML_MAP)
+			walk(load, value, name);
+		else if (group)
+			complain(load, value, "%s: settings are expected below this name",
+				 name);
+		else if (is_plain_secret(name))
+			complain(load, key,
+				 "a secret does not belong here; put it in a file that only "
+				 "its owner may read, and name that: %s_file", name);
+		else
+			complain_unknown(load, key, name);
+	}
+}
+
+static void set_default(struct config *config, const struct option *option)
+{
+	void *at = (char *)config + option->offset;
+	struct config_texts *texts = at;
+	const char *word = option->preset;
+	char separator = strchr(word, ';') ? ';' : ' ';
+
+	switch (option->type) {
+	case OPT_UINT:
+		*(unsigned *)at = (unsigned)strtoul(word, NULL, 10);
+		break;
+	case OPT_BOOL:
+		*(bool *)at = word[0] == 't';
+		break;
+	case OPT_TEXT:
+	case OPT_PATH:
+		if (word[0])
+			*(const char **)at = word;
+		break;
+	case OPT_TEXTS:
+		texts->items = arena_array(&config->mem, 16, sizeof(char *));
+		while (*word) {
+			const char *end = strchr(word, separator);
+			size_t len = end ? (size_t)(end - word) : strlen(word);
+
+			texts->items[texts->count++] = arena_strndup(&config->mem, word, len);
+			word += len + (end != NULL);
+		}
+		break;
+	default:
+		break; /* enum 0, nothing listed */
+	}
+}
+
+static const char *option_place(struct loader *load, const char *name, unsigned *ret_line)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strcmp(options[i].name, name) == 0)
+			*ret_line = load->lines[i];
+	return load->file;
+}
+
+/* What no row can say: settings that need each other. */
+static void need(struct loader *load, bool ok, const char *name, const char *text)
+{
+	unsigned line = 0;
+	const char *file = option_place(load, name, &line);
+
+	if (!ok)
+		diags_at(load->diags, ERR_INVALID, file, line, 0, "%s: %s", name, text);
+}
+
+static void check_secret(struct loader *load, const struct config_secret *secret,
+			 const char *name, bool needed)
+{
+	int given = (secret->file != NULL) + (secret->env != NULL) +
+		    (secret->credential != NULL);
+
+	need(load, given <= 1, name, "given more than once; keep one of _file, _env, _credential");
+	need(load, given >= 1 || !needed, name,
+	     "missing; name a file (..._file), a variable (..._env) or a systemd credential "
+	     "(..._credential)");
+}
+
+static void check_uris(struct loader *load)
+{
+	const struct config_texts *uris = &load->config->directory.uris;
+
+	for (unsigned i = 0; i < uris->count; i++) {
+		const char *uri = uris->items[i];
+
+		if (strncmp(uri, "ldaps://", 8) != 0 && strncmp(uri, "ldap://", 7) != 0 &&
+		    strncmp(uri, "ldapi://", 8) != 0)
+			need(load, false, "directory.uri",
+			     "an address begins with ldaps://, ldap:// or ldapi://");
+	}
+}
+
+static void check_whole(struct loader *load)
+{
+	struct config *config = load->config;
+	bool ldap = config->directory.kind == DIRECTORY_LDAP;
+	bool simple = ldap && config->directory.bind == BIND_SIMPLE;
+
+	need(load, !ldap || config->directory.uris.count, "directory.uri", "missing");
+	need(load, ldap || config->directory.ldif, "directory.ldif",
+	     "missing; it names the file to read");
+	need(load, config->directory.people.count, "directory.people",
+	     "missing; it says where people are (base, scope, filter)");
+	need(load, !simple || config->directory.bind_dn, "directory.bind_dn", "missing");
+	check_secret(load, &config->directory.password, "directory.password", simple);
+	check_secret(load, &config->target.secret, "target.client_secret", true);
+	need(load, config->target.client_id, "target.client_id", "missing");
+	need(load, config->target.region || (config->target.api_url && config->target.login_url),
+	     "target.region", "missing; for example mypurecloud.de");
+	need(load, config->rules.count, "rules", "missing; it lists the rule files");
+	check_uris(load);
+	if (config->target.region && !config->target.api_url)
+		config->target.api_url =
+			arena_printf(&config->mem, "https://api.%s", config->target.region);
+	if (config->target.region && !config->target.login_url)
+		config->target.login_url =
+			arena_printf(&config->mem, "https://login.%s", config->target.region);
+}
+
+static const char *find_file(const char *path, struct diags *diags)
+{
+	static const char *const places[] = { "dirbridge.yaml",
+					      "/etc/dirbridge/dirbridge.yaml" };
+
+	if (path)
+		return path;
+	for (size_t i = 0; i < 2; i++)
+		if (access(places[i], F_OK) == 0)
+			return places[i];
+	diags_at(diags, ERR_USAGE, NULL, 0, 0,
+		 "no settings: neither dirbridge.yaml here nor /etc/dirbridge/dirbridge.yaml; "
+		 "name a file with -c");
+	return NULL;
+}
+
+int config_load(const char *path, struct config **ret_config, struct diags *diags)
+{
+	size_t before = diags->total;
+	const char *file = find_file(path, diags);
+	const struct yaml_node *root;
+	struct loader load = { .diags = diags };
+	struct err err = ERR_INIT;
+	struct config *config;
+	const char *slash;
+
+	if (!file)
+		return -1;
+	config = mem_zalloc(sizeof(*config));
+	arena_init(&config->mem);
+	config->file = arena_strdup(&config->mem, file);
+	load.config = config;
+	load.file = config->file;
+	slash = strrchr(file, '/');
+	load.folder = arena_strndup(&config->mem, file, slash ? (size_t)(slash - file) + 1 : 0);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		set_default(config, &options[i]);
+	config->state_file = resolve_path(&load, config->state_file);
+	if (yaml_read_file(&config->mem, file, &root, &err))
+		diags_add(diags, &err);
+	else if (root->type != YAML_MAP)
+		complain(&load, root, "settings are expected here, as name: value");
+	else
+		walk(&load, root, "");
+	if (diags->total == before)
+		check_whole(&load);
+	if (diags->total != before) {
+		config_free(config);
+		return -1;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+void config_free(struct config *config)
+{
+	struct arena mem;
+
+	if (!config)
+		return;
+	mem = config->mem;
+	arena_release(&mem);
+	mem_free(config);
+}
+
+static int read_secret_file(const char *path, const char *what, struct buf *ret,
+			    struct err *err)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = 0;
+	char bytes[CONFIG_SECRET_BYTES_MAX + 1];
+
+	if (fd < 0)
+		return err_set(err, ERR_INVALID, "%s_file: cannot open %s: %s", what, path,
+			       strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		close(fd);
+		return err_set(err, ERR_INVALID,
+			       "%s_file: others may read %s (mode %04o); chmod 600 %s", what,
+			       path, (unsigned)(st.st_mode & 07777), path);
+	}
+	for (;;) {
+		ssize_t n = read(fd, bytes + got, sizeof(bytes) - (size_t)got);
+
+		if (n <= 0)
+			break;
+		got += n;
+	}
+	close(fd);
+	if (got > CONFIG_SECRET_BYTES_MAX)
+		return err_set(err, ERR_INVALID, "%s_file: %s is longer than %d bytes", what,
+			       path, CONFIG_SECRET_BYTES_MAX);
+	buf_add(ret, bytes, (size_t)got);
+	explicit_bzero(bytes, sizeof(bytes));
+	return 0;
+}
+
+int config_secret_read(const struct config_secret *secret, const char *what, struct buf *ret,
+		       struct err *err)
+{
+	const char *value, *folder;
+
+	buf_clear(ret);
+	if (secret->file) {
+		if (read_secret_file(secret->file, what, ret, err))
+			return -1;
+	} else if (secret->credential) {
+		char path[4096];
+
+		folder = getenv("CREDENTIALS_DIRECTORY");
+		if (!folder || strchr(secret->credential, '/'))
+			return err_set(err, ERR_INVALID,
+				       "%s_credential: no systemd credential \"%s\" here", what,
+				       secret->credential);
+		snprintf(path, sizeof(path), "%s/%s", folder, secret->credential);
+		if (read_secret_file(path, what, ret, err))
+			return -1;
+	} else {
+		value = secret->env ? getenv(secret->env) : NULL;
+		if (!value)
+			return err_set(err, ERR_INVALID, "%s_env: the variable %s is not set",
+				       what, secret->env ? secret->env : "(none)");
+		buf_addstr(ret, value);
+	}
+	while (ret->len && (ret->data[ret->len - 1] == '\n' || ret->data[ret->len - 1] == '\r'))
+		ret->data[--ret->len] = '\0';
+	if (ret->len == 0 || memchr(ret->data, '\0', ret->len))
+		return err_set(err, ERR_INVALID, "%s: the secret is empty or holds a NUL byte",
+			       what);
+	return 0;
+}
+
+void config_print_help(FILE *out)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		fprintf(out, "%s%s%s\n    %s\n", options[i].name,
+			options[i].preset[0] ? "  default: " : "", options[i].preset,
+			options[i].help);
+}

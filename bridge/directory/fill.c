@@ -1,0 +1,303 @@
+#include "bridge/directory/fill.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "bridge/directory/groups.h"
+#include "mappings/dn.h"
+
+#include "scim/base/banned.h"
+
+#define HASH_SIZE 2048 /* four times the slots */
+
+static unsigned name_hash(const char *name, size_t len)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a; the table is small and names are the rules' own */
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c |= 32;
+		hash = (hash ^ c) * 16777619u;
+	}
+	return hash % HASH_SIZE;
+}
+
+static int find_name(const struct fill *fill, const char *name, size_t len)
+{
+	unsigned at = name_hash(name, len);
+
+	for (; fill->hash[at] >= 0; at = (at + 1) % HASH_SIZE) {
+		const struct fill_slot *slot = &fill->slots[fill->hash[at]];
+
+		if (slot->name_len == len &&
+		    text_cmp_nocase(slot->name, slot->name_len, name, len) == 0)
+			return fill->hash[at];
+	}
+	return -1;
+}
+
+static int add_name(struct fill *fill, const char *name)
+{
+	size_t len = strlen(name);
+	int slot = find_name(fill, name, len);
+	unsigned at = name_hash(name, len);
+
+	if (slot >= 0)
+		return slot;
+	slot = (int)fill->slot_count++;
+	fill->slots[slot].name = name;
+	fill->slots[slot].name_len = len;
+	while (fill->hash[at] >= 0)
+		at = (at + 1) % HASH_SIZE;
+	fill->hash[at] = (int16_t)slot;
+	return slot;
+}
+
+void fill_init(struct fill *fill, const struct layout *layout, const char *id_attribute,
+	       const struct membership *membership)
+{
+	memset(fill, 0, sizeof(*fill));
+	memset(fill->hash, 0xff, sizeof(fill->hash));
+	fill->layout = layout;
+	assert(layout->names.count <= LAYOUT_SLOTS_MAX);
+	for (size_t i = 0; i < layout->names.count; i++)
+		add_name(fill, layout->names.items[i]);
+	fill->id_slot = -1;
+	if (!text_eq_nocase(id_attribute, "dn"))
+		fill->id_slot = add_name(fill, id_attribute);
+	fill->id_is_guid = text_eq_nocase(id_attribute, "objectGUID");
+	fill->uid_slot = -1;
+	if (membership && membership_wants_uid(membership))
+		fill->uid_slot = add_name(fill, "uid");
+	if (membership && membership_count(membership))
+		fill->answers = mem_zalloc(membership_count(membership));
+}
+
+void fill_release(struct fill *fill)
+{
+	vec_release(&fill->values);
+	arena_release(&fill->scratch);
+	mem_free(fill->answers);
+}
+
+const char **fill_names(const struct fill *fill, struct arena *mem)
+{
+	const char **names = arena_array(mem, fill->slot_count + 2, sizeof(*names));
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < fill->slot_count; i++)
+		names[count++] = fill->slots[i].name;
+	/* No names at all would mean all user attributes; "1.1" means none (RFC 4511 4.5.1.8). */
+	if (count == 0)
+		names[count++] = "1.1";
+	return names;
+}
+
+void fill_start(struct fill *fill)
+{
+	for (unsigned i = 0; i < fill->slot_count; i++)
+		fill->slots[i].count = 0;
+	fill->values.count = 0;
+	fill->last = -1;
+	fill->too_many = fill->ranged = false;
+}
+
+/*
+ * A slot that has values already gets more of them from a second description ("cn;binary"
+ * beside "cn"): they must lie together, so those it has move to the end.
+ */
+static void reopen_slot(struct fill *fill, struct fill_slot *slot)
+{
+	uint32_t first = slot->first;
+
+	slot->first = (uint32_t)fill->values.count;
+	for (uint32_t i = 0; i < slot->count; i++)
+		vec_push(&fill->values, fill->values.items[first + i]);
+}
+
+static bool option_is(struct slice option, const char *name)
+{
+	return text_cmp_nocase(option.data, option.len, name, strlen(name)) == 0;
+}
+
+/* Slot of a description without the options that only say how values travel. */
+static int find_plain(struct fill *fill, const char *name, size_t len)
+{
+	const char *semi = memchr(name, ';', len);
+	struct slice option;
+
+	if (!semi)
+		return -1;
+	option = slice_of(semi + 1, (size_t)(name + len - semi - 1));
+	if (option.len >= 6 && text_cmp_nocase(option.data, 6, "range=", 6) == 0) {
+		/* Active Directory sends 1,500 values and keeps the rest (MS-ADTS 3.1.1.3.1.3.3). */
+		fill->ranged = true;
+	} else if (!option_is(option, "binary")) {
+		return -1;
+	}
+	return find_name(fill, name, (size_t)(semi - name));
+}
+
+int fill_slot_find(struct fill *fill, const char *name, size_t len)
+{
+	int found = find_name(fill, name, len);
+	struct fill_slot *slot;
+
+	if (found < 0)
+		found = find_plain(fill, name, len);
+	if (found < 0)
+		return -1;
+	slot = &fill->slots[found];
+	if (len <= sizeof(slot->spelled)) {
+		memcpy(slot->spelled, name, len);
+		slot->spelled_len = (uint8_t)len;
+	}
+	fill->next[fill->last + 1] = (int16_t)found;
+	fill->last = found;
+	if (slot->count)
+		reopen_slot(fill, slot);
+	else
+		slot->first = (uint32_t)fill->values.count;
+	return found;
+}
+
+static bool is_uuid_text(struct slice value)
+{
+	if (value.len != 36)
+		return false;
+	for (size_t i = 0; i < 36; i++) {
+		char c = (char)(value.data[i] | 32);
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? value.data[i] != '-'
+			 : !((value.data[i] >= '0' && value.data[i] <= '9') ||
+			     (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return true;
+}
+
+static void guid_format(const unsigned char *b, char out[37])
+{
+	/* The first three fields are little-endian integers, the rest are bytes in order. */
+	static const unsigned char order[16] = { 3, 2, 1, 0, 5, 4, 7, 6,
+						 8, 9, 10, 11, 12, 13, 14, 15 };
+	static const char digits[] = "0123456789abcdef";
+	char *at = out;
+
+	for (unsigned i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = digits[b[order[i]] >> 4];
+		*at++ = digits[b[order[i]] & 15];
+	}
+	*at = '\0';
+}
+
+int entry_id_format(struct slice value, bool guid, char out[ENTRY_ID_BYTES_MAX + 1])
+{
+	if (guid && value.len == 16) {
+		guid_format((const unsigned char *)value.data, out);
+		return 0;
+	}
+	if (guid && !is_uuid_text(value))
+		return -1;
+	if (value.len == 0 || value.len > ENTRY_ID_BYTES_MAX || !utf8_valid(value.data, value.len))
+		return -1;
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.data[i] < 32 || value.data[i] == 127)
+			return -1;
+	}
+	memcpy(out, value.data, value.len);
+	out[value.len] = '\0';
+	if (is_uuid_text(value))
+		text_lower(out, value.len);
+	return 0;
+}
+
+static int set_id(struct fill *fill, const char *dn, size_t dn_len, struct err *err)
+{
+	const char *name;
+	const struct fill_slot *slot;
+
+	if (fill->id_slot < 0) {
+		if (fill->norm_dn.len == 0 || fill->norm_dn.len > ENTRY_ID_BYTES_MAX)
+			return err_set(err, ERR_INVALID, "the DN of \"%.*s\" is too long for an id",
+				       (int)(dn_len > 100 ? 100 : dn_len), dn);
+		memcpy(fill->id, fill->norm_dn.data, fill->norm_dn.len);
+		fill->id[fill->norm_dn.len] = '\0';
+		return 0;
+	}
+	slot = &fill->slots[fill->id_slot];
+	name = slot->name;
+	if (slot->count == 0)
+		return err_set(err, ERR_INVALID,
+			       "\"%.*s\" has no %s, or the account may not read it",
+			       (int)(dn_len > 100 ? 100 : dn_len), dn, name);
+	if (slot->count > 1)
+		return err_set(err, ERR_INVALID, "\"%.*s\" has %u values of %s instead of one",
+			       (int)(dn_len > 100 ? 100 : dn_len), dn, slot->count, name);
+	if (entry_id_format(fill->values.items[slot->first], fill->id_is_guid, fill->id))
+		return err_set(err, ERR_INVALID, "\"%.*s\" has a value of %s that is no id",
+			       (int)(dn_len > 100 ? 100 : dn_len), dn, name);
+	return 0;
+}
+
+static void set_values(struct fill *fill)
+{
+	for (unsigned i = 0; i < fill->slot_count; i++) {
+		const struct fill_slot *slot = &fill->slots[i];
+
+		fill->attrs[i].count = slot->count;
+		fill->attrs[i].items = NULL;
+		if (slot->count == 0)
+			continue;
+		fill->attrs[i].items = fill->values.items + slot->first;
+		if (slot->count > 1)
+			attr_values_sort(fill->values.items + slot->first, slot->count);
+	}
+}
+
+static int check_whole(const struct fill *fill, const char *dn, size_t dn_len, struct err *err)
+{
+	int shown = (int)(dn_len > 100 ? 100 : dn_len);
+
+	if (fill->ranged)
+		return err_set(err, ERR_LIMIT,
+			       "\"%.*s\" came with only a part of the values of an attribute",
+			       shown, dn);
+	if (fill->too_many)
+		return err_set(err, ERR_LIMIT,
+			       "\"%.*s\" has more than %d values of one attribute", shown, dn,
+			       ENTRY_VALUES_MAX);
+	return 0;
+}
+
+int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
+		const struct membership *membership, struct entry *ret_entry, struct err *err)
+{
+	const struct attr_values *uids = NULL;
+
+	arena_reset(&fill->scratch);
+	if ((fill->answers || fill->id_slot < 0) &&
+	    dn_normalize(&fill->scratch, dn, dn_len, &fill->norm_dn, err))
+		return -1;
+	if (check_whole(fill, dn, dn_len, err) || set_id(fill, dn, dn_len, err))
+		return -1;
+	set_values(fill);
+	if (fill->uid_slot >= 0)
+		uids = &fill->attrs[fill->uid_slot];
+	if (fill->answers)
+		membership_of(membership, fill->norm_dn, uids, fill->answers);
+	*ret_entry = (struct entry){
+		.dn = dn,
+		.id = fill->id,
+		.attrs = fill->attrs,
+		.attr_count = (unsigned)fill->layout->names.count,
+		.groups = fill->answers,
+		.group_count = fill->answers ? membership_count(membership) : 0,
+	};
+	return 0;
+}

@@ -1,0 +1,62 @@
+/*
+ * bridge/directory/groups.h - who is in which of the groups that rules name.
+ *
+ * Built from the group side only: each group read is added with the names of its members,
+ * then membership_resolve walks down from every wanted group, cycles included. A virtual
+ * memberOf is never asked for: servers compute it by searching all groups for each person.
+ *
+ *   membership_new -> membership_add for each group -> membership_resolve -> membership_of
+ *
+ * A member that is no group of the read is a person's DN, known or not. Answers are
+ * GROUP_YES for what was seen even where the read was incomplete; what was not seen is then
+ * GROUP_UNKNOWN instead of GROUP_NO. A wanted group that was not read, or a plain name that
+ * two groups have, is GROUP_UNKNOWN for everybody.
+ *
+ * Memory  Owns what it holds; after membership_resolve only people in wanted groups remain.
+ * Limits  MEMBERSHIP_GROUPS_MAX groups, MEMBERSHIP_MEMBERS_MAX members in all.
+ */
+#ifndef BRIDGE_DIRECTORY_GROUPS_H
+#define BRIDGE_DIRECTORY_GROUPS_H
+
+#include "bridge/model/verdict.h"
+#include "mappings/entry.h"
+
+#define MEMBERSHIP_GROUPS_MAX 2000000u
+#define MEMBERSHIP_MEMBERS_MAX 200000000u
+
+struct membership;
+
+struct membership *membership_new(const struct group_names *wanted);
+void membership_free(struct membership *membership);
+
+/*
+ * A group. cn: its values of that name. Returns 0, or -1 with ERR_INVALID for a DN that
+ * can not be read, ERR_LIMIT. A group met twice (two searches) is one group.
+ */
+int membership_add(struct membership *membership, const char *dn, size_t dn_len,
+		   const struct slice *cns, uint32_t cn_count, struct err *err);
+/* Members of the group added last. `attribute` tells their form: DN, DN#bits, or uid. */
+enum member_form { MEMBER_DN, MEMBER_UNIQUE, MEMBER_UID };
+enum member_form member_form_of(const char *attribute);
+int membership_add_member(struct membership *membership, enum member_form form,
+			  const char *value, size_t len, struct err *err);
+/* The group added last was not read whole (an attribute range). */
+void membership_mark_partial(struct membership *membership);
+
+/*
+ * Walk. Wanted groups that are missing or ambiguous spoil the verdict, whose `complete`
+ * says if all groups were read.
+ */
+void membership_resolve(struct membership *membership, struct verdict *verdict);
+
+/* Does any group name members by uid? */
+bool membership_wants_uid(const struct membership *membership);
+unsigned membership_count(const struct membership *membership); /* wanted groups */
+/*
+ * Answers for the person of this normalised DN and these uids, one byte each, into
+ * `answers` (membership_count of them).
+ */
+void membership_of(const struct membership *membership, struct slice norm_dn,
+		   const struct attr_values *uids, unsigned char *answers);
+
+#endif

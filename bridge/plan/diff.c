@@ -1,0 +1,462 @@
+/*
+ * Wanted, present and recorded of one person -> steps. Rows are those of plan.h.
+ */
+#include "bridge/plan/plan_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scim/base/banned.h"
+
+/* --- profile ----------------------------------------------------------------------------- */
+
+static const char *recorded_value(const struct recorded *recorded, enum scim_attr attr,
+				  const char *key)
+{
+	for (unsigned i = 0; recorded && i < recorded->field_count; i++) {
+		const struct recorded_field *f = &recorded->fields[i];
+
+		if (f->attr == attr && (f->key == key || (f->key && key && !strcmp(f->key, key))))
+			return f->value;
+	}
+	return NULL;
+}
+
+static void add_set(struct planner *p, const struct subject *s, const struct record_field *f,
+		    const char *old)
+{
+	enum scim_attr attr = (enum scim_attr)f->field.attr;
+	const char *last = recorded_value(s->recorded, attr, f->field.key);
+	struct step *step = plan_step(p, attr == SCIM_ATTR_USER_NAME ? STEP_RENAME : STEP_SET);
+
+	step->attr = attr;
+	step->key = f->field.key;
+	step->old_text = old;
+	step->new_text = f->field.value;
+	step->origin = f->origin;
+	/* Drift: it is neither what we want nor what we set last. */
+	step->drift = last && scim_value_same(attr, last, f->field.value);
+}
+
+static void add_division(struct planner *p, const struct subject *s,
+			 const struct record_field *f, const char *old)
+{
+	const struct catalogue *cat = &p->in->present->catalogue;
+	uint32_t item = catalogue_by_name(cat, CAT_DIVISION, f->field.value);
+	struct step *step;
+
+	step = plan_step(p, STEP_DIVISION);
+	step->attr = SCIM_ATTR_DIVISION;
+	step->item_id = catalogue_item(cat, CAT_DIVISION, item)->id;
+	step->name = f->field.value;
+	step->old_text = old;
+	step->new_text = f->field.value;
+	step->origin = f->origin;
+	(void)s;
+}
+
+/* A division that the tenant does not have would move or create somebody into Home. */
+static bool division_known(struct planner *p, struct subject *s)
+{
+	const struct catalogue *cat = &p->in->present->catalogue;
+	const char *near, *name;
+
+	for (unsigned i = 0; i < s->record->field_count; i++) {
+		const struct record_field *f = &s->record->fields[i];
+		uint32_t item;
+
+		if (f->field.attr != SCIM_ATTR_DIVISION)
+			continue;
+		name = f->field.value;
+		item = catalogue_by_name(cat, CAT_DIVISION, name);
+		if (item != ITEM_NONE && item != ITEM_AMBIGUOUS)
+			return true;
+		near = catalogue_nearest(cat, CAT_DIVISION, name);
+		plan_skip(p, s, true, f->origin, "division \"%s\" %s%s%s%s", name,
+			  item == ITEM_AMBIGUOUS ? "stands for several in the tenant"
+						 : "is not in the tenant",
+			  near ? "; nearest: \"" : "", near ? near : "", near ? "\"" : "");
+		return false;
+	}
+	return true;
+}
+
+/* Rows 12 and 13. `account` NULL: a new one. */
+static void diff_field(struct planner *p, const struct subject *s,
+		       const struct account *account, const struct record_field *f)
+{
+	enum scim_attr attr = (enum scim_attr)f->field.attr;
+	const struct scim_field *present = NULL;
+	const char *old;
+
+	if (account)
+		present = scim_fields_find(account->fields, account->field_count, attr,
+					   f->field.key);
+	old = present ? present->value : NULL;
+	if (attr == SCIM_ATTR_EXTERNAL_ID && account) {
+		/* Not part of the bulk read; compared where it was asked for. */
+		if (!account->external_id_known)
+			return;
+		old = account->external_id;
+	}
+	if (old && scim_value_same(attr, old, f->field.value))
+		return;
+	if (account && (f->own == OWN_NEVER || f->own == OWN_SEED ||
+			(f->own == OWN_MERGE && old)))
+		return;
+	if (!account && f->own == OWN_NEVER)
+		return;
+	if (attr == SCIM_ATTR_DIVISION)
+		add_division(p, s, f, old);
+	else
+		add_set(p, s, f, old);
+}
+
+static void diff_profile(struct planner *p, const struct subject *s,
+			 const struct account *account)
+{
+	for (unsigned i = 0; i < s->record->field_count; i++) {
+		const struct record_field *f = &s->record->fields[i];
+
+		/* active is a step of its own; a new account's userName rides in CREATE. */
+		if (f->field.attr == SCIM_ATTR_ACTIVE ||
+		    (!account && f->field.attr == SCIM_ATTR_USER_NAME))
+			continue;
+		diff_field(p, s, account, f);
+	}
+}
+
+/* --- assignments ------------------------------------------------------------------------- */
+
+struct side {
+	const struct held *held;
+	const struct assignment *from;            /* wanted */
+	const struct recorded_held *recorded;
+};
+
+static void resolve_wanted(struct planner *p, struct subject *s)
+{
+	char why[200];
+
+	p->wanted.count = 0;
+	p->wanted_from.count = 0;
+	for (unsigned i = 0; i < s->record->assign_count; i++) {
+		const struct assignment *a = &s->record->assigns[i];
+		struct held held;
+
+		if (plan_resolve_assignment(&p->in->present->catalogue, a, &held, why)) {
+			vec_push(&p->wanted, held);
+			vec_push(&p->wanted_from, a);
+		} else {
+			plan_skip(p, s, false, a->origin, "%s; not assigned", why);
+		}
+	}
+}
+
+static void resolve_recorded(struct planner *p, const struct subject *s)
+{
+	p->recorded.count = 0;
+	p->recorded_from.count = 0;
+	for (unsigned i = 0; s->recorded && i < s->recorded->held_count; i++) {
+		const struct recorded_held *r = &s->recorded->held[i];
+		struct held held;
+
+		if (plan_resolve_recorded(&p->in->present->catalogue, r, &held)) {
+			vec_push(&p->recorded, held);
+			vec_push(&p->recorded_from, r);
+		}
+	}
+}
+
+/*
+ * Small lists: found by looking, so that the texts beside them need no sorting along. A
+ * person has a few dozen assignments at most.
+ */
+static size_t find_held(const struct held *list, size_t count, const struct held *what)
+{
+	size_t i = 0;
+
+	while (i < count && held_cmp(&list[i], what) != 0)
+		i++;
+	return i;
+}
+
+static struct step *add_assign_step(struct planner *p, enum step_kind kind,
+				    const struct held *held, origin_id origin)
+{
+	const struct catalogue *cat = &p->in->present->catalogue;
+	const struct catalogue_item *item =
+		catalogue_item(cat, (enum catalogue_kind)held->kind, held->item);
+	struct step *step = plan_step(p, kind);
+
+	step->item_id = item->id;
+	step->name = item->name;
+	step->level = held->level;
+	step->origin = origin;
+	if (held->kind == ASSIGN_ROLE) {
+		step->privileged = kind == STEP_GRANT &&
+				   (item->privileged || held->division == ITEM_ALL);
+		if (held->division == ITEM_ALL) {
+			step->division = "all divisions";
+			step->division_id = "*";
+		} else {
+			item = catalogue_item(cat, CAT_DIVISION, held->division);
+			step->division = item->name;
+			step->division_id = item->id;
+		}
+	}
+	return step;
+}
+
+static const enum step_kind add_kinds[ASSIGN_KIND_COUNT] = {
+	[ASSIGN_ROLE] = STEP_GRANT,
+	[ASSIGN_SKILL] = STEP_SKILL_SET,
+	[ASSIGN_LANGUAGE] = STEP_LANGUAGE_SET,
+	[ASSIGN_GROUP] = STEP_GROUP_ADD,
+	[ASSIGN_QUEUE] = STEP_QUEUE_ADD,
+};
+static const enum step_kind remove_kinds[ASSIGN_KIND_COUNT] = {
+	[ASSIGN_ROLE] = STEP_REVOKE,
+	[ASSIGN_SKILL] = STEP_SKILL_REMOVE,
+	[ASSIGN_LANGUAGE] = STEP_LANGUAGE_REMOVE,
+	[ASSIGN_GROUP] = STEP_GROUP_REMOVE,
+	[ASSIGN_QUEUE] = STEP_QUEUE_REMOVE,
+};
+
+static const char *level_text(struct planner *p, const struct held *held)
+{
+	if (held->kind != ASSIGN_SKILL && held->kind != ASSIGN_LANGUAGE)
+		return NULL;
+	return arena_printf(p->mem, "%g", held->level);
+}
+
+/* Rows 5-11. `present` and `recorded` NULL = not there. */
+static void want(struct planner *p, const struct assignment *a, const struct held *wanted,
+		 const struct held *present, const struct held *recorded, bool created)
+{
+	enum step_kind kind = add_kinds[wanted->kind];
+	struct step *step;
+
+	if (a->own == OWN_NEVER || (a->own == OWN_SEED && !created))
+		return;
+	if (!present) {
+		if (recorded && a->own == OWN_MERGE)
+			return; /* row 6: somebody took it away; merge respects that */
+		step = add_assign_step(p, kind, wanted, a->origin);
+		step->drift = recorded != NULL;
+		return;
+	}
+	if (present->level == wanted->level)
+		return; /* rows 7, 8 */
+	if (a->own == OWN_MERGE && recorded && recorded->level != present->level)
+		return; /* row 11: somebody changed what we had set; merge respects that */
+	step = add_assign_step(p, kind, wanted, a->origin);
+	step->old_text = level_text(p, present);
+	step->drift = recorded && recorded->level != present->level;
+}
+
+/* Row 3 under manage: is this group or queue one that rules or the record speak of? */
+static bool manages_item(const struct planner *p, const struct held *held)
+{
+	char key[40];
+
+	if (held->kind != ASSIGN_GROUP && held->kind != ASSIGN_QUEUE)
+		return true;
+	snprintf(key, sizeof(key), "%d:%u", held->kind, held->item);
+	return map_get(&p->named, slice_str(key), NULL);
+}
+
+/* Rows 1-4: present or recorded, not wanted. */
+static void unwanted(struct planner *p, const struct subject *s, const struct held *present,
+		     const struct recorded_held *recorded, enum own own, bool stated)
+{
+	struct step *step;
+	bool ours = recorded != NULL;
+
+	if (!present) {
+		struct plan_forget forget = { subject_id(s), recorded };
+
+		if (recorded)
+			vec_push(&p->plan->forgets, forget); /* row 2 */
+		return;
+	}
+	if (own == OWN_NEVER || own == OWN_SEED)
+		return;
+	if (!ours && (own != OWN_MANAGE || !stated || !manages_item(p, present)))
+		return;
+	step = add_assign_step(p, remove_kinds[present->kind], present, 0);
+	step->old_text = level_text(p, present);
+	step->drift = !ours;
+}
+
+static bool kind_is_frozen(const struct record *record, enum assign_kind kind)
+{
+	for (unsigned i = 0; i < record->problem_count; i++)
+		if (record->problems[i].scope == PROBLEM_KIND && record->problems[i].what == kind)
+			return true;
+	return false;
+}
+
+static void diff_kind(struct planner *p, const struct subject *s,
+		      const struct account *account, enum assign_kind kind)
+{
+	const struct record *record = s->record;
+	const struct held *present = account ? account->held : NULL;
+	size_t count = account ? account->held_count : 0;
+	bool stated = record->kinds_stated & (1u << kind);
+	enum own own = (enum own)record->own[kind];
+
+	for (size_t w = 0; w < p->wanted.count; w++) {
+		const struct held *wanted = &p->wanted.items[w];
+		size_t at, was;
+
+		if (wanted->kind != kind)
+			continue;
+		at = find_held(present, count, wanted);
+		was = find_held(p->recorded.items, p->recorded.count, wanted);
+		want(p, p->wanted_from.items[w], wanted, at < count ? &present[at] : NULL,
+		     was < p->recorded.count ? &p->recorded.items[was] : NULL, !account);
+	}
+	for (size_t i = 0; i < count; i++) {
+		size_t was;
+
+		if (present[i].kind != kind ||
+		    find_held(p->wanted.items, p->wanted.count, &present[i]) < p->wanted.count)
+			continue;
+		was = find_held(p->recorded.items, p->recorded.count, &present[i]);
+		unwanted(p, s, &present[i],
+			 was < p->recorded.count ? p->recorded_from.items[was] : NULL, own,
+			 stated);
+	}
+	for (size_t r = 0; r < p->recorded.count; r++) {
+		const struct held *recorded = &p->recorded.items[r];
+
+		if (recorded->kind == kind &&
+		    find_held(present, count, recorded) == count &&
+		    find_held(p->wanted.items, p->wanted.count, recorded) == p->wanted.count)
+			unwanted(p, s, NULL, p->recorded_from.items[r], own, stated);
+	}
+}
+
+static void diff_assignments(struct planner *p, struct subject *s,
+			     const struct account *account)
+{
+	resolve_wanted(p, s);
+	resolve_recorded(p, s);
+	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++) {
+		if (kind_is_frozen(s->record, kind))
+			continue;
+		if (account && (account->unknown_kinds & (1u << kind))) {
+			plan_skip(p, s, false, 0, "the tenant did not show the account's %ss; they "
+				  "are left as they are", assign_kind_name(kind));
+			continue;
+		}
+		diff_kind(p, s, account, kind);
+	}
+}
+
+/* --- the person -------------------------------------------------------------------------- */
+
+static void say_problems(struct planner *p, const struct subject *s)
+{
+	for (unsigned i = 0; i < s->record->problem_count; i++) {
+		const struct problem *problem = &s->record->problems[i];
+
+		if (problem->scope == PROBLEM_NOTE)
+			plan_warn(p, "%s: %s", subject_user_name(s), problem->text);
+		else
+			plan_skip(p, s, false, problem->origin, "%s", problem->text);
+	}
+}
+
+static void create(struct planner *p, struct subject *s)
+{
+	struct step *step;
+
+	/* The tenant requires it on create (vendor contract, ScimV2CreateUser). */
+	if (!record_text(s->record, SCIM_ATTR_DISPLAY_NAME)) {
+		plan_skip(p, s, true, 0, "displayName is not stated; an account can not be "
+			  "created without it");
+		return;
+	}
+	plan_begin(p, s, PERSON_CREATE); /* row 20 */
+	step = plan_step(p, STEP_CREATE);
+	step->attr = SCIM_ATTR_USER_NAME;
+	step->new_text = record_text(s->record, SCIM_ATTR_USER_NAME);
+	diff_profile(p, s, NULL);
+	diff_assignments(p, s, NULL);
+	plan_end(p);
+}
+
+static void add_active(struct planner *p, const struct subject *s, enum step_kind kind)
+{
+	struct step *step = plan_step(p, kind);
+
+	step->attr = SCIM_ATTR_ACTIVE;
+	step->old_text = kind == STEP_ENABLE ? "false" : "true";
+	step->new_text = kind == STEP_ENABLE ? "true" : "false";
+	for (unsigned i = 0; i < s->record->field_count; i++)
+		if (s->record->fields[i].field.attr == SCIM_ATTR_ACTIVE)
+			step->origin = s->record->fields[i].origin;
+	/* An administrator, not we, had turned it round. */
+	step->drift = kind == STEP_ENABLE && s->recorded && !s->recorded->link.left;
+}
+
+static bool name_is_free(struct planner *p, const struct subject *s)
+{
+	const char *user_name = subject_user_name(s);
+	uint64_t found;
+
+	if (!map_get(&p->in->present->by_user_name, plan_user_name_key(p->mem, user_name),
+		     &found) ||
+	    found == s->account)
+		return true;
+	plan_skip(p, s, true, 0, "the login name %s is held by account %s", user_name,
+		  p->in->present->accounts.items[found].id);
+	return false;
+}
+
+void plan_diff(struct planner *p, struct subject *s)
+{
+	const char *active = record_text(s->record, SCIM_ATTR_ACTIVE);
+	bool wants_active = !active || strcmp(active, "false") != 0;
+	const struct account *account;
+	const char *why;
+
+	if (s->skip)
+		return;
+	say_problems(p, s);
+	if (!division_known(p, s))
+		return;
+	if (s->account == ACCOUNT_NONE) {
+		if (wants_active)
+			create(p, s);
+		return;
+	}
+	account = &p->in->present->accounts.items[s->account];
+	if (account->state == ACCOUNT_DELETED) {
+		plan_skip(p, s, true, 0, "its account %s was deleted in the tenant", account->id);
+		return;
+	}
+	if (plan_protected(p, account, &why)) {
+		plan_skip(p, s, true, 0, "%s", why);
+		return;
+	}
+	if (!name_is_free(p, s))
+		return;
+	/* Row 24. */
+	plan_begin(p, s, account->state == ACCOUNT_INACTIVE && wants_active ? PERSON_RETURN
+									    : PERSON_UPDATE);
+	if (!wants_active) {
+		if (account->state == ACCOUNT_ACTIVE)
+			add_active(p, s, STEP_DISABLE);
+		plan_end(p);
+		return;
+	}
+	diff_profile(p, s, account);
+	diff_assignments(p, s, account);
+	if (account->state == ACCOUNT_INACTIVE)
+		add_active(p, s, STEP_ENABLE);
+	plan_end(p);
+}

@@ -1,0 +1,119 @@
+/*
+ * What stops a plan: limits, protected accounts, a directory that shrank.
+ */
+#include "bridge/plan/plan_impl.h"
+
+#include <string.h>
+
+#include "scim/base/banned.h"
+
+static bool listed(const struct config_texts *texts, const char *value)
+{
+	for (unsigned i = 0; value && i < texts->count; i++)
+		if (text_eq_nocase(texts->items[i], value))
+			return true;
+	return false;
+}
+
+bool plan_protected(struct planner *p, const struct account *account, const char **ret_why)
+{
+	const struct config *config = p->in->config;
+	const struct catalogue *cat = &p->in->present->catalogue;
+
+	if (listed(&config->protect.accounts, account->id) ||
+	    listed(&config->protect.accounts, account_text(account, SCIM_ATTR_USER_NAME))) {
+		*ret_why = "the account is protected (protect.accounts)";
+		return true;
+	}
+	for (unsigned i = 0; i < account->held_count; i++) {
+		const char *role;
+
+		if (account->held[i].kind != ASSIGN_ROLE)
+			continue;
+		role = catalogue_item(cat, CAT_ROLE, account->held[i].item)->name;
+		if (listed(&config->protect.roles, role)) {
+			*ret_why = arena_printf(p->mem, "the account is protected: it has the "
+						"role %s (protect.roles)", role);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Far fewer people than in the last good run: more likely a wrong filter or half a server
+ * than so many departures. Nobody is taken for a leaver and the run stops.
+ */
+bool plan_count_dropped(struct planner *p)
+{
+	const struct plan_input *in = p->in;
+	unsigned long drop = in->config->directory.max_drop_percent;
+	unsigned long least = in->last_good_count -
+			      (unsigned long)((double)in->last_good_count * (double)drop / 100.0);
+
+	if (!in->baseline || in->record_count >= least)
+		return false;
+	plan_refuse(p, "%zu people were read; the last good run had %lu. A fall by more than %lu "
+		       "percent (directory.max_drop) stops the run", in->record_count,
+		    in->last_good_count, drop);
+	return true;
+}
+
+static unsigned allowed(const struct planner *p, enum limit_kind kind)
+{
+	const struct config_limit *limit = &p->in->config->limits[kind];
+	double linked = (double)(p->in->recorded_count + p->plan->new_links.count);
+	double share = linked * limit->percent / 100.0;
+	unsigned most = share > limit->min ? (unsigned)share : limit->min;
+
+	return most < limit->count ? most : limit->count;
+}
+
+static const char *first_people(struct planner *p, enum limit_kind kind)
+{
+	struct buf names;
+	const char *text;
+	unsigned shown = 0;
+
+	buf_init(&names, 4096);
+	for (size_t i = 0; i < p->plan->steps.count && shown < 5; i++) {
+		const struct step *step = &p->plan->steps.items[i];
+
+		if (kind == LIMIT_PRIVILEGED ? !step->privileged
+					     : step_row(step->kind)->limit != kind)
+			continue;
+		buf_addf(&names, "%s%s", shown++ ? ", " : "",
+			 p->plan->people.items[step->person].user_name);
+	}
+	text = arena_strndup(p->mem, names.data ? names.data : "", names.len);
+	buf_release(&names);
+	return text;
+}
+
+void plan_limits(struct planner *p)
+{
+	struct plan *plan = p->plan;
+
+	for (size_t i = 0; i < plan->steps.count; i++) {
+		const struct step *step = &plan->steps.items[i];
+		enum limit_kind kind = step_row(step->kind)->limit;
+
+		if (kind != LIMIT_NONE)
+			plan->limits[kind].planned++;
+		if (step->privileged)
+			plan->limits[LIMIT_PRIVILEGED].planned++;
+	}
+	for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
+		struct plan_limit *limit = &plan->limits[kind];
+
+		limit->recent = (unsigned)p->in->recent[kind];
+		limit->allowed = allowed(p, kind);
+		limit->exceeded = limit->planned &&
+				  limit->planned + limit->recent > limit->allowed;
+		if (limit->exceeded)
+			plan_refuse(p, "%s: %u in this plan and %u in the last 24 hours; %u are "
+				       "allowed (limits.%s). First: %s", limit_kind_name(kind),
+				    limit->planned, limit->recent, limit->allowed,
+				    limit_kind_name(kind), first_people(p, kind));
+	}
+}

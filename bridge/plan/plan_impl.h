@@ -1,0 +1,73 @@
+/*
+ * bridge/plan/plan_impl.h - the planner from within.
+ */
+#ifndef BRIDGE_PLAN_PLAN_IMPL_H
+#define BRIDGE_PLAN_PLAN_IMPL_H
+
+#include "bridge/config/config.h"
+#include "bridge/plan/plan.h"
+
+#define ACCOUNT_NONE UINT32_MAX
+
+/* One person: somebody in the directory, or somebody linked who is not there. */
+struct subject {
+	const struct record *record;     /* NULL: not in the directory */
+	const struct recorded *recorded; /* NULL: not linked by the state */
+	uint32_t account;                /* index in present, or ACCOUNT_NONE */
+	bool skip;                       /* said why already */
+	bool linked;
+	bool new_link;                   /* row 21 */
+};
+
+struct planner {
+	const struct plan_input *in;
+	struct arena *mem;
+	struct plan *plan;
+	struct subject *subjects; /* sorted by directory id */
+	size_t subject_count;
+	struct map linked_accounts; /* account id -> subject */
+	/* Reused for one person's three-way compare. */
+	VEC(struct held) wanted, recorded;
+	VEC(const struct assignment *) wanted_from; /* beside `wanted` */
+	VEC(const struct recorded_held *) recorded_from;
+	struct map named; /* "kind:index" of groups and queues that rules or records name */
+	uint8_t frozen;   /* bit per assign_kind of the person that is left alone */
+	bool removals;    /* the groups were read completely: something may be taken away */
+	bool no_place[SCIM_ATTR_COUNT]; /* row 14 was said */
+	unsigned notes;   /* of records, said as warnings */
+};
+
+/* Lower-case copy of a userName, the key of present->by_user_name. */
+struct slice plan_user_name_key(struct arena *mem, const char *user_name);
+const char *subject_id(const struct subject *subject);
+const char *subject_user_name(const struct subject *subject);
+
+/* Leave a person (whole) or a part of them as they are, and say why. */
+void plan_skip(struct planner *p, const struct subject *subject, bool whole,
+	       origin_id origin, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void plan_warn(struct planner *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void plan_refuse(struct planner *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Catalogue index of an assignment's thing and division; false = not in the tenant. */
+bool plan_resolve_assignment(const struct catalogue *cat, const struct assignment *assign,
+			     struct held *ret, char why[200]);
+bool plan_resolve_recorded(const struct catalogue *cat, const struct recorded_held *recorded,
+			   struct held *ret);
+
+/* match.c: fill in subjects and their accounts. */
+void plan_match(struct planner *p);
+/* diff.c: steps of one person who is in the directory. */
+void plan_diff(struct planner *p, struct subject *subject);
+/* Begin and end a person of the plan; a person without steps leaves no trace. */
+struct plan_person *plan_begin(struct planner *p, const struct subject *subject,
+			       enum person_change change);
+struct step *plan_step(struct planner *p, enum step_kind kind);
+void plan_end(struct planner *p);
+/* leavers.c */
+void plan_leavers(struct planner *p);
+/* guard.c */
+bool plan_protected(struct planner *p, const struct account *account, const char **ret_why);
+bool plan_count_dropped(struct planner *p);
+void plan_limits(struct planner *p);
+
+#endif

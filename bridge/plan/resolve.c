@@ -1,0 +1,198 @@
+/*
+ * Names against the tenant's catalogue, before anything else is read of it.
+ */
+#include "bridge/plan/plan_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/tenant/tenant.h"
+
+#include "scim/base/banned.h"
+
+static const char *why_not(const struct catalogue *cat, enum catalogue_kind kind,
+			   const char *name, uint32_t found, char out[200])
+{
+	const char *near;
+	char shown[80];
+
+	text_visible(name, strlen(name), shown, sizeof(shown));
+	if (found == ITEM_AMBIGUOUS) {
+		snprintf(out, 200, "several %ss in the tenant are named \"%s\"; rename one",
+			 catalogue_kind_name(kind), shown);
+		return out;
+	}
+	near = catalogue_nearest(cat, kind, name);
+	snprintf(out, 200, "%s \"%s\" is not in the tenant%s%s%s", catalogue_kind_name(kind),
+		 shown, near ? "; nearest: \"" : "", near ? near : "", near ? "\"" : "");
+	return out;
+}
+
+static bool usable(uint32_t item)
+{
+	return item != ITEM_NONE && item != ITEM_AMBIGUOUS;
+}
+
+bool plan_resolve_assignment(const struct catalogue *cat, const struct assignment *assign,
+			     struct held *ret, char why[200])
+{
+	struct held held = { .kind = assign->kind, .level = assign->level };
+
+	held.item = catalogue_by_name(cat, (enum catalogue_kind)assign->kind, assign->name);
+	if (!usable(held.item)) {
+		why_not(cat, (enum catalogue_kind)assign->kind, assign->name, held.item, why);
+		return false;
+	}
+	if (assign->kind == ASSIGN_ROLE) {
+		if (!assign->division)
+			held.division = cat->home;
+		else if (strcmp(assign->division, "*") == 0)
+			held.division = ITEM_ALL;
+		else
+			held.division = catalogue_by_name(cat, CAT_DIVISION, assign->division);
+		if (!usable(held.division)) {
+			why_not(cat, CAT_DIVISION, assign->division ? assign->division : "Home",
+				held.division, why);
+			return false;
+		}
+	}
+	*ret = held;
+	return true;
+}
+
+bool plan_resolve_recorded(const struct catalogue *cat, const struct recorded_held *recorded,
+			   struct held *ret)
+{
+	struct held held = { .kind = recorded->kind, .level = recorded->level };
+
+	held.item = catalogue_by_id(cat, (enum catalogue_kind)recorded->kind, recorded->item_id);
+	if (recorded->kind == ASSIGN_ROLE) {
+		if (recorded->division_id && strcmp(recorded->division_id, "*") == 0)
+			held.division = ITEM_ALL;
+		else
+			held.division = recorded->division_id
+						? catalogue_by_id(cat, CAT_DIVISION,
+								  recorded->division_id)
+						: ITEM_NONE;
+		if (held.division == ITEM_NONE)
+			return false;
+	}
+	if (held.item == ITEM_NONE)
+		return false;
+	*ret = held;
+	return true;
+}
+
+/* --- literal names ----------------------------------------------------------------------- */
+
+struct literals {
+	const struct plan_input *in;
+	struct diags *diags;
+};
+
+static void check_literal(void *ctx, unsigned kind, const char *name, origin_id origin)
+{
+	struct literals *l = ctx;
+	const struct catalogue *cat = &l->in->present->catalogue;
+	const struct origin *at = rules_origin(l->in->rules, origin);
+	uint32_t item = catalogue_by_name(cat, (enum catalogue_kind)kind, name);
+	char why[200];
+
+	if (!usable(item))
+		diags_at(l->diags, ERR_INVALID, at->file, at->line, at->column, "%s",
+			 why_not(cat, (enum catalogue_kind)kind, name, item, why));
+}
+
+/* --- what must be read ------------------------------------------------------------------- */
+
+struct needs {
+	const struct catalogue *cat;
+	bool *queues, *divisions;
+	bool all_divisions, everywhere; /* each division; grants in "*" */
+};
+
+static void need_held(struct needs *n, const struct held *held)
+{
+	if (held->kind == ASSIGN_QUEUE)
+		n->queues[held->item] = true;
+	if (held->kind != ASSIGN_ROLE)
+		return;
+	if (held->division == ITEM_ALL)
+		n->everywhere = true;
+	else
+		n->divisions[held->division] = true;
+}
+
+static void need_record(struct needs *n, const struct record *record)
+{
+	for (unsigned i = 0; i < record->assign_count; i++) {
+		struct held held;
+		char why[200];
+
+		if (plan_resolve_assignment(n->cat, &record->assigns[i], &held, why))
+			need_held(n, &held);
+	}
+	/* manage removes what else is there, wherever it was granted. */
+	if ((record->kinds_stated & (1u << ASSIGN_ROLE)) && record->own[ASSIGN_ROLE] == OWN_MANAGE)
+		n->all_divisions = true;
+}
+
+static void collect(const struct plan_input *in, struct needs *n)
+{
+	for (size_t i = 0; i < in->record_count; i++)
+		need_record(n, in->records[i]);
+	for (size_t i = 0; i < in->recorded_count; i++) {
+		const struct recorded *r = &in->recorded[i];
+
+		for (unsigned h = 0; h < r->held_count; h++) {
+			struct held held;
+
+			if (plan_resolve_recorded(n->cat, &r->held[h], &held))
+				need_held(n, &held);
+		}
+	}
+	/* A protected role protects wherever it is held. */
+	if (in->config->protect.roles.count)
+		n->all_divisions = true;
+}
+
+static const uint32_t *indexes(struct arena *mem, const bool *wanted, size_t count, bool all,
+			       bool everywhere, unsigned *ret_count)
+{
+	uint32_t *list = arena_array(mem, count + 1, sizeof(*list));
+	unsigned n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (wanted[i] || all)
+			list[n++] = (uint32_t)i;
+	if (everywhere)
+		list[n++] = ITEM_ALL;
+	*ret_count = n;
+	return list;
+}
+
+int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_need *ret_need,
+		 struct diags *diags)
+{
+	const struct catalogue *cat = &in->present->catalogue;
+	size_t queue_count = cat->kinds[CAT_QUEUE].items.count;
+	size_t division_count = cat->kinds[CAT_DIVISION].items.count;
+	struct needs n = { .cat = cat };
+	struct literals literals = { in, diags };
+	struct tenant_need need = { 0 };
+	size_t before = diags->total;
+
+	n.queues = arena_array(mem, queue_count + 1, sizeof(bool));
+	n.divisions = arena_array(mem, division_count + 1, sizeof(bool));
+	if (in->rules)
+		rules_each_literal(in->rules, check_literal, &literals);
+	if (diags->total != before)
+		return -1;
+	collect(in, &n);
+	need.queues = indexes(mem, n.queues, queue_count, false, false, &need.queue_count);
+	need.grant_divisions = indexes(mem, n.divisions, division_count, n.all_divisions,
+				       n.everywhere || n.all_divisions,
+				       &need.grant_division_count);
+	*ret_need = need;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * bridge/report/report.h - a plan and a result for people and for programs.
+ *
+ * Text is for a person who must say yes: warnings first, then who changes and why, then
+ * sums. JSON is the one form of a plan (design, "Files"). Values from outside are made
+ * visible, so that none can steer a terminal.
+ */
+#ifndef BRIDGE_REPORT_REPORT_H
+#define BRIDGE_REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "bridge/apply/apply.h"
+#include "bridge/plan/plan.h"
+
+struct report_options {
+	bool color;
+	unsigned people_max;       /* shown in full; 0 = all */
+	unsigned rate_per_minute;  /* calls, for the estimate; 0 = no limit */
+};
+
+void report_plan_text(const struct plan *plan, const struct report_options *options,
+		      FILE *out);
+/*
+ * One object, one step a line, last member "sha256" over the bytes before it (from the
+ * opening brace up to and including the comma in front of "sha256").
+ */
+void report_plan_json(const struct plan *plan, struct buf *out);
+
+void report_result_text(const struct plan *plan, const struct apply_result *result,
+			const struct report_options *options, FILE *out);
+void report_result_json(const struct plan *plan, const struct apply_result *result,
+			struct buf *out);
+
+/* `done` of `total` as one line on a terminal, drawn over the last one. */
+void report_progress(FILE *out, const char *what, uint64_t done, uint64_t total);
+void report_progress_end(FILE *out);
+
+#endif

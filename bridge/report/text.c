@@ -1,0 +1,372 @@
+#include "bridge/report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "bridge/api/api.h"
+
+#include "scim/base/banned.h"
+
+#define NAME_COLUMNS 34
+#define CHANGE_COLUMNS 58
+
+struct painter {
+	FILE *out;
+	bool color;
+};
+
+static const char *paint(const struct painter *p, char sign)
+{
+	if (!p->color)
+		return "";
+	switch (sign) {
+	case '+':
+		return "\033[32m";
+	case '-':
+		return "\033[31m";
+	case '~':
+		return "\033[33m";
+	case '!':
+		return "\033[1;31m";
+	default:
+		return "\033[1m";
+	}
+}
+
+static const char *plain(const struct painter *p)
+{
+	return p->color ? "\033[0m" : "";
+}
+
+/* Text from outside, padded to a width that counts columns, not bytes. */
+static void put_padded(const struct painter *p, const char *text, size_t columns)
+{
+	size_t width = utf8_width(text, strlen(text));
+
+	fputs(text, p->out);
+	for (; width < columns; width++)
+		fputc(' ', p->out);
+}
+
+static void show(struct buf *line, const char *text)
+{
+	buf_addvisible(line, text, strlen(text));
+}
+
+static void show_quoted(struct buf *line, const char *text)
+{
+	if (!text) {
+		buf_addstr(line, "nothing");
+		return;
+	}
+	buf_addch(line, '"');
+	show(line, text);
+	buf_addch(line, '"');
+}
+
+static void describe_value(struct buf *line, const struct step *step)
+{
+	buf_addstr(line, scim_attr(step->attr)->name);
+	if (step->key && step->key[0]) {
+		buf_addch(line, '.');
+		show(line, step->key);
+	}
+	buf_addstr(line, ": ");
+	if (step->old_text) {
+		show_quoted(line, step->old_text);
+		buf_addstr(line, " -> ");
+	}
+	show_quoted(line, step->new_text);
+}
+
+/* "skill Billing 3 -> 4", "role Agent in Site Berlin", `title: "A" -> "B"`. */
+static void describe(struct buf *line, const struct step *step)
+{
+	static const char *const nouns[STEP_KIND_COUNT] = {
+		[STEP_GRANT] = "role",	       [STEP_REVOKE] = "role",
+		[STEP_SKILL_SET] = "skill",    [STEP_SKILL_REMOVE] = "skill",
+		[STEP_LANGUAGE_SET] = "language", [STEP_LANGUAGE_REMOVE] = "language",
+		[STEP_GROUP_ADD] = "group",    [STEP_GROUP_REMOVE] = "group",
+		[STEP_QUEUE_ADD] = "queue",    [STEP_QUEUE_REMOVE] = "queue",
+	};
+
+	switch (step->kind) {
+	case STEP_CREATE:
+		buf_addstr(line, "create the account ");
+		show(line, step->new_text);
+		return;
+	case STEP_DISABLE:
+		buf_addstr(line, "deactivate the account");
+		return;
+	case STEP_ENABLE:
+		buf_addstr(line, "reactivate the account");
+		return;
+	case STEP_SET:
+	case STEP_RENAME:
+	case STEP_DIVISION:
+		describe_value(line, step);
+		return;
+	default:
+		break;
+	}
+	buf_addf(line, "%s ", nouns[step->kind]);
+	show(line, step->name);
+	if (step->division) {
+		buf_addstr(line, " in ");
+		show(line, step->division);
+	}
+	if (step->kind == STEP_SKILL_SET || step->kind == STEP_LANGUAGE_SET)
+		buf_addf(line, " %s%s%g", step->old_text ? step->old_text : "",
+			 step->old_text ? " -> " : "", step->level);
+}
+
+static char sign_of(const struct step *step)
+{
+	bool changed = step->old_text && (step->kind == STEP_SKILL_SET ||
+					  step->kind == STEP_LANGUAGE_SET);
+
+	if (step->kind == STEP_SET && !step->old_text)
+		return '+';
+	return changed ? '~' : step_row(step->kind)->sign;
+}
+
+static void put_step(const struct painter *p, const struct plan *plan,
+		     const struct step *step)
+{
+	struct buf line;
+	char sign = sign_of(step);
+
+	buf_init(&line, 1 << 20);
+	describe(&line, step);
+	if (step->privileged)
+		buf_addstr(&line, "  (privileged)");
+	if (step->drift)
+		buf_addstr(&line, "  (changed by others)");
+	fprintf(p->out, "    %s%c%s ", paint(p, sign), sign, plain(p));
+	put_padded(p, line.data, CHANGE_COLUMNS);
+	if (step->origin)
+		fprintf(p->out, "  %s", plan->places[step->origin]);
+	fputc('\n', p->out);
+	buf_release(&line);
+}
+
+static void put_person(const struct painter *p, const struct plan *plan,
+		       const struct plan_person *person)
+{
+	struct buf name;
+
+	buf_init(&name, 1 << 16);
+	show(&name, person->display_name[0] ? person->display_name : person->user_name);
+	fprintf(p->out, "  %s", paint(p, 'b'));
+	put_padded(p, name.data, NAME_COLUMNS);
+	buf_clear(&name);
+	show(&name, person->user_name);
+	fprintf(p->out, "%s %s\n", plain(p), name.data);
+	for (uint32_t i = 0; i < person->step_count; i++)
+		put_step(p, plan, &plan->steps.items[person->first_step + i]);
+	buf_release(&name);
+}
+
+static void put_people(const struct painter *p, const struct plan *plan,
+		       const struct report_options *options)
+{
+	static const char *const titles[PERSON_CHANGE_COUNT] = {
+		[PERSON_CREATE] = "New accounts",
+		[PERSON_UPDATE] = "Changed accounts",
+		[PERSON_LEAVE] = "Left the directory: deactivated, kept as they are otherwise",
+		[PERSON_RETURN] = "Back again",
+	};
+	static const enum person_change order[] = { PERSON_LEAVE, PERSON_RETURN, PERSON_UPDATE,
+						    PERSON_CREATE };
+	unsigned long totals[PERSON_CHANGE_COUNT] = { 0 };
+
+	for (size_t i = 0; i < plan->people.count; i++)
+		totals[plan->people.items[i].change]++;
+	for (size_t o = 0; o < PERSON_CHANGE_COUNT; o++) {
+		enum person_change change = order[o];
+		unsigned shown = 0;
+
+		if (!totals[change])
+			continue;
+		fprintf(p->out, "\n%s (%lu)\n", titles[change], totals[change]);
+		for (size_t i = 0; i < plan->people.count; i++) {
+			if (plan->people.items[i].change != change)
+				continue;
+			if (options->people_max && shown++ >= options->people_max)
+				break;
+			put_person(p, plan, &plan->people.items[i]);
+		}
+		if (options->people_max && totals[change] > options->people_max)
+			fprintf(p->out, "  ... and %lu more people; --all shows them, "
+				"--format json holds each step\n",
+				totals[change] - options->people_max);
+	}
+}
+
+static void put_skips(const struct painter *p, const struct plan *plan,
+		      const struct report_options *options)
+{
+	unsigned shown = 0;
+
+	if (!plan->skips.count)
+		return;
+	fprintf(p->out, "\n%sLeft as they are%s (%zu)\n", paint(p, '!'), plain(p),
+		plan->skips.count);
+	for (size_t i = 0; i < plan->skips.count; i++) {
+		const struct plan_skip *skip = &plan->skips.items[i];
+		struct buf name;
+
+		if (options->people_max && shown++ >= options->people_max) {
+			fprintf(p->out, "  ... and %zu more\n", plan->skips.count - i);
+			break;
+		}
+		buf_init(&name, 1 << 16);
+		show(&name, skip->user_name[0] ? skip->user_name : skip->dn);
+		fprintf(p->out, "  %s: %s", name.data, skip->text);
+		if (skip->origin)
+			fprintf(p->out, "  %s", plan->places[skip->origin]);
+		fputc('\n', p->out);
+		buf_release(&name);
+	}
+}
+
+static void put_head(const struct painter *p, const struct plan *plan)
+{
+	char time[21];
+
+	time_format(plan->time_s, time);
+	fprintf(p->out, "Plan of %s\n", time);
+	fprintf(p->out, "  directory  %lu people in scope, %s\n", plan->people_in_scope,
+		plan->directory.complete ? "read completely" : "NOT read completely");
+	fprintf(p->out, "  tenant     %zu accounts, %lu of them not ours, %s\n",
+		plan->tenant.count, plan->accounts_foreign,
+		plan->tenant.complete ? "read completely" : "NOT read completely");
+	for (size_t i = 0; i < plan->refusals.count; i++)
+		fprintf(p->out, "%sRefused:%s %s\n", paint(p, '!'), plain(p),
+			plan->refusals.items[i]);
+	for (size_t i = 0; i < plan->warnings.count; i++)
+		fprintf(p->out, "%sWarning:%s %s\n", paint(p, '~'), plain(p),
+			plan->warnings.items[i]);
+}
+
+static void put_limits(const struct painter *p, const struct plan *plan)
+{
+	for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
+		const struct plan_limit *limit = &plan->limits[kind];
+
+		if (limit->exceeded || !limit->planned ||
+		    2UL * (limit->planned + limit->recent) < limit->allowed)
+			continue;
+		fprintf(p->out, "  near the limit: %s %u of %u", limit_kind_name(kind),
+			limit->planned + limit->recent, limit->allowed);
+		if (limit->recent)
+			fprintf(p->out, " (%u in the last 24 hours)", limit->recent);
+		fputc('\n', p->out);
+	}
+}
+
+static void put_sums(const struct painter *p, const struct plan *plan,
+		     const struct report_options *options)
+{
+	unsigned long calls = 0;
+
+	fprintf(p->out, "\n");
+	if (plan->steps.count == 0)
+		fprintf(p->out, "Nothing to do: %lu people are as they should be.\n",
+			plan->people_unchanged);
+	else
+		fprintf(p->out, "%zu steps for %zu people; %lu unchanged.\n", plan->steps.count,
+			plan->people.count, plan->people_unchanged);
+	for (int kind = 0; kind < STEP_KIND_COUNT; kind++)
+		if (plan->counts[kind])
+			fprintf(p->out, "  %s%c%s %6lu %s\n", paint(p, step_row(kind)->sign),
+				step_row(kind)->sign, plain(p), plan->counts[kind],
+				step_row(kind)->words);
+	put_limits(p, plan);
+	for (int op = 0; op < API_OP_COUNT; op++)
+		calls += plan->calls[op];
+	if (!calls)
+		return;
+	fprintf(p->out, "  %lu calls to the tenant", calls);
+	if (options->rate_per_minute)
+		fprintf(p->out, ", about %lu min at %u a minute",
+			(calls + options->rate_per_minute - 1) / options->rate_per_minute,
+			options->rate_per_minute);
+	fputc('\n', p->out);
+}
+
+void report_plan_text(const struct plan *plan, const struct report_options *options,
+		      FILE *out)
+{
+	struct painter p = { out, options->color };
+
+	put_head(&p, plan);
+	put_skips(&p, plan, options);
+	put_people(&p, plan, options);
+	put_sums(&p, plan, options);
+}
+
+/* --- result ------------------------------------------------------------------------------ */
+
+static void put_failures(const struct painter *p, const struct plan *plan,
+			 const struct apply_result *result)
+{
+	for (size_t i = 0; i < plan->steps.count; i++) {
+		const struct step *step = &plan->steps.items[i];
+		struct buf line;
+
+		if (result->outcomes[i] == OUTCOME_DONE)
+			continue;
+		buf_init(&line, 1 << 20);
+		show(&line, plan->people.items[step->person].user_name);
+		buf_addstr(&line, ": ");
+		describe(&line, step);
+		fprintf(p->out, "  %s%-8s%s %s%s%s\n", paint(p, '!'),
+			outcome_name(result->outcomes[i]), plain(p), line.data,
+			result->errors[i] ? ": " : "",
+			result->errors[i] ? result->errors[i] : "");
+		buf_release(&line);
+	}
+}
+
+void report_result_text(const struct plan *plan, const struct apply_result *result,
+			const struct report_options *options, FILE *out)
+{
+	struct painter p = { out, options->color };
+	unsigned long done = result->counts[OUTCOME_DONE];
+
+	if (done < plan->steps.count) {
+		fprintf(out, "\nNot done:\n");
+		put_failures(&p, plan, result);
+	}
+	fprintf(out, "\nRun %" PRIu64 ": %lu of %zu steps done", result->run, done,
+		plan->steps.count);
+	for (int o = OUTCOME_ACCEPTED; o < OUTCOME_COUNT; o++)
+		if (result->counts[o])
+			fprintf(out, ", %lu %s", result->counts[o], outcome_name(o));
+	fprintf(out, "%s.\n", result->stopped ? "; stopped when asked to" : "");
+}
+
+/* --- progress ---------------------------------------------------------------------------- */
+
+void report_progress(FILE *out, const char *what, uint64_t done, uint64_t total)
+{
+	char bar[31];
+	unsigned filled = total ? (unsigned)(done * 30 / total) : 0;
+
+	if (!total) {
+		fprintf(out, "\r%-24s %" PRIu64 "\033[K", what, done);
+		return;
+	}
+	for (unsigned i = 0; i < 30; i++)
+		bar[i] = i < filled ? '#' : '.';
+	bar[30] = '\0';
+	fprintf(out, "\r%-24s [%s] %" PRIu64 "/%" PRIu64 "\033[K", what, bar, done, total);
+	fflush(out);
+}
+
+void report_progress_end(FILE *out)
+{
+	fprintf(out, "\r\033[K");
+	fflush(out);
+}

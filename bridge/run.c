@@ -1,0 +1,285 @@
+#include "bridge/run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/log.h"
+
+#include "scim/base/banned.h"
+
+enum exit_code run_open(struct run *run, const struct cli_args *args)
+{
+	static const enum log_level levels[] = { LOG_WARN, LOG_ERROR, LOG_INFO, LOG_DEBUG };
+	struct diags diags = { 0 };
+	enum log_level level;
+
+	*run = (struct run){ .clock = clock_system() };
+	rng_seed_system(&run->rng);
+	run->time_s = clock_now_us(run->clock) / 1000000;
+	arena_init(&run->mem);
+	arena_init(&run->scratch);
+	present_init(&run->present);
+	verdict_init(&run->people);
+	verdict_init(&run->groups);
+	run->progress = isatty(STDERR_FILENO) && args->verbosity >= 0;
+	if (config_load(args->config_path, &run->config, &diags) ||
+	    rules_load(run->config->rules.items, run->config->rules.count, &run->rules,
+		       &diags)) {
+		cli_say_diags(&diags);
+		diags_release(&diags);
+		return EXIT_USAGE;
+	}
+	level = levels[run->config->log.level];
+	if (args->verbosity)
+		level = args->verbosity > 0 ? LOG_INFO : LOG_ERROR;
+	log_setup(level, run->config->log.format == LOG_FORMAT_JSON);
+	diags_release(&diags);
+	return EXIT_DONE;
+}
+
+void run_release(struct run *run)
+{
+	if (run->directory)
+		run->directory->ops->free(run->directory);
+	if (run->tenant)
+		run->tenant->ops->free(run->tenant);
+	if (run->state)
+		run->state->ops->close(run->state);
+	plan_release(&run->plan);
+	present_release(&run->present);
+	vec_release(&run->records);
+	rules_free(run->rules);
+	config_free(run->config);
+	arena_release(&run->scratch);
+	arena_release(&run->mem);
+}
+
+static enum exit_code failed(const struct err *err)
+{
+	cli_say_error(err);
+	return exit_code_of(err);
+}
+
+/* --- directory --------------------------------------------------------------------------- */
+
+static int take_entry(void *ctx, const struct entry *entry, struct err *err)
+{
+	struct run *run = ctx;
+	struct record *record;
+
+	if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record, err))
+		return -1;
+	if (!record) {
+		run->out_of_scope++;
+		return 0;
+	}
+	vec_push(&run->records, record);
+	if (run->progress && run->records.count % 500 == 0)
+		report_progress(stderr, "directory: people", run->records.count, 0);
+	return 0;
+}
+
+/* A group that a rule names and the read did not return: said once, with its place. */
+static void warn_groups(struct run *run)
+{
+	for (size_t i = 0; i < run->groups.reason_count && i < VERDICT_REASONS_MAX; i++)
+		log_line(LOG_INFO, "groups: %s", run->groups.reasons[i]);
+}
+
+static enum exit_code read_only_people(struct run *run, const char *const *only, size_t count,
+				       struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t before = run->records.count;
+
+		if (run->directory->ops->read_person(run->directory, rules_layout(run->rules),
+						     only[i], take_entry, run, &run->people, err))
+			return failed(err);
+		if (run->records.count == before) {
+			err_set(err, ERR_NOT_FOUND, "--only %s: nobody in scope matches", only[i]);
+			return failed(err);
+		}
+	}
+	run->only = true;
+	/* Who else is there was not asked: this run is no measure for later ones. */
+	verdict_spoil(&run->people, "only selected people were read");
+	return EXIT_DONE;
+}
+
+enum exit_code run_read_directory(struct run *run, const char *const *only, size_t count)
+{
+	struct err err = ERR_INIT;
+	enum exit_code code = EXIT_DONE;
+
+	if (directory_open(run->config, run->clock, &run->directory, &err))
+		return failed(&err);
+	if (rules_groups(run->rules)->names.count &&
+	    run->directory->ops->read_groups(run->directory, rules_groups(run->rules),
+					     &run->groups, &err))
+		return failed(&err);
+	warn_groups(run);
+	if (count)
+		code = read_only_people(run, only, count, &err);
+	else if (run->directory->ops->read_people(run->directory, rules_layout(run->rules),
+						  take_entry, run, &run->people, &err))
+		code = failed(&err);
+	if (run->progress)
+		report_progress_end(stderr);
+	/* Not kept open: it would idle through the tenant's reads and be cut by the server. */
+	run->directory->ops->disconnect(run->directory);
+	verdict_merge(&run->people, &run->groups);
+	log_line(LOG_INFO, "directory: %zu people in scope, %lu out of scope, %s",
+		 run->records.count, run->out_of_scope,
+		 run->people.complete ? "complete" : "not complete");
+	return code;
+}
+
+/* --- state ------------------------------------------------------------------------------- */
+
+/* What stands for the directory in the state's keys: stable across servers that fail over. */
+static const char *source_id(struct run *run)
+{
+	return run->config->directory.people.items[0].base;
+}
+
+enum exit_code run_open_state(struct run *run, bool write)
+{
+	struct err err = ERR_INIT;
+
+	if (state_open_sqlite(run->config->state_file, source_id(run),
+			      run->config->target.api_url, write, run->clock, &run->state,
+			      &err))
+		return failed(&err);
+	if (write && run->state->ops->lock(run->state, &err))
+		return failed(&err);
+	return EXIT_DONE;
+}
+
+/* --- tenant and plan --------------------------------------------------------------------- */
+
+static void on_tenant_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	report_progress(stderr, what, done, total);
+}
+
+enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
+{
+	struct diags diags = { 0 };
+	struct err err = ERR_INIT;
+	enum exit_code code = EXIT_DONE;
+
+	if (tenant_open(run->config, run->clock, &run->rng, &run->tenant, &err))
+		return failed(&err);
+	if (run->progress)
+		run->tenant->progress = on_tenant_progress;
+	if (run->tenant->ops->read_catalogue(run->tenant, &run->present, &err))
+		code = failed(&err);
+	if (run->progress)
+		report_progress_end(stderr);
+	if (code)
+		return code;
+	if (plan_resolve(&run->input, &run->mem, ret_need, &diags)) {
+		cli_say_diags(&diags);
+		code = EXIT_USAGE;
+	}
+	diags_release(&diags);
+	return code;
+}
+
+static enum exit_code read_accounts(struct run *run, const struct tenant_need *need)
+{
+	const struct tenant_ops *ops = run->tenant->ops;
+	const uint32_t *ids;
+	unsigned count;
+	bool all, deleted;
+	struct err err = ERR_INIT;
+	int status = ops->read_accounts(run->tenant, need, &run->present, &err);
+
+	if (!status) {
+		plan_questions(&run->input, &run->mem, &ids, &count, &all, &deleted);
+		if (all || count)
+			status = ops->read_external_ids(run->tenant, &run->present, ids,
+							all ? 0 : count, &err);
+		if (!status && deleted)
+			status = ops->read_deleted(run->tenant, &run->present, &err);
+	}
+	if (run->progress)
+		report_progress_end(stderr);
+	return status ? failed(&err) : EXIT_DONE;
+}
+
+static enum exit_code load_state(struct run *run)
+{
+	struct recorded *recorded;
+	struct state_summary summary;
+	struct err err = ERR_INIT;
+
+	if (run->state->ops->load(run->state, run->time_s, &run->mem, &recorded,
+				  &run->input.recorded_count, &summary, &err))
+		return failed(&err);
+	run->input.recorded = recorded;
+	run->input.baseline = summary.baseline;
+	run->input.last_good_count = summary.last_good_count;
+	memcpy(run->input.recent, summary.recent, sizeof(run->input.recent));
+	if (summary.unfinished)
+		log_line(LOG_WARN, "an earlier run was cut off with %lu calls under way; the "
+			 "tenant is read anew to see what they did", summary.unfinished);
+	return EXIT_DONE;
+}
+
+/* Calls per operation that apply would make, by the same function that makes them. */
+static void estimate(struct run *run)
+{
+	unsigned char *blocked = arena_array(&run->mem, run->plan.people.count + 1, 1);
+	struct arena mem = ARENA_INIT;
+
+	_Static_assert(API_OP_COUNT <= sizeof(run->plan.calls) / sizeof(run->plan.calls[0]),
+		       "room for each operation");
+	for (unsigned wave = 0; wave < STEP_WAVES; wave++) {
+		struct calls calls = { 0 };
+
+		run->tenant->ops->make_calls(run->tenant, &run->plan, wave, blocked, &mem, &calls);
+		for (size_t i = 0; i < calls.count; i++)
+			run->plan.calls[calls.items[i].op]++;
+		vec_release(&calls);
+		arena_reset(&mem);
+	}
+	arena_release(&mem);
+}
+
+enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write)
+{
+	VEC(const char *) only = { 0 };
+	struct tenant_need need;
+	struct err err = ERR_INIT;
+	enum exit_code code;
+	const char *person;
+
+	for (size_t i = 0; (person = cli_value_at(args, "only", i)); i++)
+		vec_push(&only, person);
+	code = run_open_state(run, write);
+	if (!code)
+		code = run_read_directory(run, only.items, only.count);
+	vec_release(&only);
+	if (code)
+		return code;
+	run->input = (struct plan_input){
+		.config = run->config, .time_s = run->time_s,
+		.records = run->records.items, .record_count = run->records.count,
+		.directory = &run->people, .present = &run->present, .rules = run->rules,
+		.only = run->only,
+	};
+	code = load_state(run);
+	if (!code)
+		code = run_read_catalogue(run, &need);
+	if (!code)
+		code = read_accounts(run, &need);
+	if (code)
+		return code;
+	if (plan_make(&run->input, &run->mem, &run->plan, &err))
+		return failed(&err);
+	estimate(run);
+	return EXIT_DONE;
+}

@@ -1,0 +1,62 @@
+/*
+ * bridge/run.h - one pass, top to bottom: directory -> rules -> tenant -> plan -> apply.
+ *
+ * Only this file knows all stages. Each function does one stage and leaves its result in
+ * `struct run`, so that a command stops where it wants to.
+ *
+ * Memory  run_release frees all of it; records and plan live until then.
+ * Errors  Functions return an exit code (bridge/cli/cli.h); 0 means go on. What went wrong
+ *         has been said on stderr by then.
+ */
+#ifndef BRIDGE_RUN_H
+#define BRIDGE_RUN_H
+
+#include "bridge/apply/apply.h"
+#include "bridge/cli/cli.h"
+#include "bridge/config/config.h"
+#include "bridge/directory/directory.h"
+#include "bridge/plan/plan.h"
+#include "bridge/report/report.h"
+#include "bridge/state/state.h"
+#include "bridge/tenant/tenant.h"
+#include "mappings/map.h"
+
+struct run {
+	const struct clock *clock;
+	struct rng rng;
+	int64_t time_s;            /* the run's time: `now` in rules, in the plan */
+	struct config *config;
+	struct rules *rules;
+	struct directory *directory;
+	struct state *state;
+	struct tenant *tenant;
+
+	struct arena mem;          /* records, plan */
+	struct arena scratch;      /* one entry's work */
+	VEC(struct record *) records;
+	struct verdict people, groups;
+	unsigned long out_of_scope; /* entries that no people block takes */
+	struct present present;
+	struct plan_input input;
+	struct plan plan;
+	bool only;                 /* --only: found people, nobody else */
+	bool progress;             /* a progress line on stderr */
+};
+
+/* Settings and rules; sets up the log. `config_path` NULL searches. */
+enum exit_code run_open(struct run *run, const struct cli_args *args);
+void run_release(struct run *run);
+
+/*
+ * Groups and people through the rules into run->records. With `only` (count > 0) just the
+ * people that these select; one that matches nobody is EXIT_FAILED.
+ */
+enum exit_code run_read_directory(struct run *run, const char *const *only, size_t count);
+/* The state as recorded; `write` takes the lock of the state. */
+enum exit_code run_open_state(struct run *run, bool write);
+/* Catalogue, names of the rules against it. */
+enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need);
+/* All of the above in order, accounts, and the plan. */
+enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write);
+
+#endif

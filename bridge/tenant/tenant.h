@@ -1,0 +1,88 @@
+/*
+ * bridge/tenant/tenant.h - the door to the tenant: reads in bulk, calls for steps, sending.
+ *
+ * A table of functions (Genesys Cloud now, any SCIM service later). Turning steps into calls
+ * is pure; the same function makes the estimate in the plan and the calls of apply.
+ *
+ * Memory  A tenant owns connections, token and pacer. What a read returns is in `present`.
+ * Errors  -1 with *err: operation, status, the tenant's code and message, correlation id.
+ *         A read that began but is not whole spoils present->verdict instead.
+ */
+#ifndef BRIDGE_TENANT_TENANT_H
+#define BRIDGE_TENANT_TENANT_H
+
+#include "bridge/api/api.h"
+#include "bridge/model/present.h"
+#include "bridge/model/step.h"
+#include "scim/base/clock.h"
+
+struct config;
+struct plan;
+
+/* What of the tenant the run needs beyond users: by catalogue index. */
+struct tenant_need {
+	const uint32_t *queues;          /* members of these */
+	unsigned queue_count;
+	const uint32_t *grant_divisions; /* grants in these; ITEM_ALL = "*" */
+	unsigned grant_division_count;
+};
+
+/* Called as work goes on, for a progress line; may be NULL. */
+typedef void tenant_progress_fn(void *ctx, const char *what, uint64_t done, uint64_t total);
+
+struct tenant;
+typedef void tenant_call_fn(void *ctx, struct call *call, const struct call_result *result);
+
+struct tenant_ops {
+	const char *kind; /* "genesys" */
+	/* Token and catalogues: roles, divisions, skills, languages, groups, queues. */
+	int (*read_catalogue)(struct tenant *tenant, struct present *present, struct err *err);
+	/* Active and inactive users with skills, languages, groups; grants; queue members. */
+	int (*read_accounts)(struct tenant *tenant, const struct tenant_need *need,
+			     struct present *present, struct err *err);
+	/*
+	 * Fill external_id of the given accounts; with count 0 of all, active and inactive.
+	 * By whichever takes fewer calls: single look-ups or pages of 25.
+	 */
+	int (*read_external_ids)(struct tenant *tenant, struct present *present,
+				 const uint32_t *accounts, unsigned count, struct err *err);
+	/* Deleted users hold their addresses: add them to `present`. */
+	int (*read_deleted)(struct tenant *tenant, struct present *present, struct err *err);
+	/*
+	 * Append to *calls what carries the steps of `wave` that are
+	 * not blocked (blocked[person] != 0). Pure; memory from `mem`. people's account ids
+	 * are taken from plan->people[].account_id (NULL in an estimate: any id will do).
+	 */
+	void (*make_calls)(struct tenant *tenant, const struct plan *plan, unsigned wave,
+			   const unsigned char *blocked, struct arena *mem, struct calls *calls);
+	/*
+	 * Send `count` calls, at most target.in_flight at once; `before` is told before a
+	 * request leaves (it makes the intent durable for a batch; -1 stops), `done` once for
+	 * each. Returns when all are answered, or when *stop is set and what was in flight is.
+	 */
+	int (*send)(struct tenant *tenant, const struct plan *plan, struct call *calls,
+		    size_t count,
+		    int (*before)(void *ctx, struct call **batch, size_t count, struct err *err),
+		    tenant_call_fn *done, void *ctx, volatile bool *stop, struct err *err);
+	/*
+	 * Wait until what was accepted (202) is seen by a reader, at most target.settle
+	 * seconds. Sets confirmed[i] for steps[i] seen.
+	 */
+	int (*settle)(struct tenant *tenant, const struct plan *plan, const uint32_t *steps,
+		      size_t count, bool *confirmed, struct err *err);
+	/* Calls sent so far by operation (enum api_op), retries included; 429s met. */
+	void (*counters)(const struct tenant *tenant, uint64_t by_op[API_OP_COUNT],
+			 uint64_t *ret_429);
+	void (*free)(struct tenant *tenant);
+};
+
+struct tenant {
+	const struct tenant_ops *ops;
+	tenant_progress_fn *progress;
+	void *progress_ctx;
+};
+
+int tenant_open(const struct config *config, const struct clock *clock, struct rng *rng,
+		struct tenant **ret_tenant, struct err *err);
+
+#endif
