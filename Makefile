@@ -172,7 +172,7 @@ help:
 	@echo 'make check      all tests (make unit ONLY=test_name for one)'
 	@echo 'make bench      benchmarks beside their references (ONLY=name for some)'
 	@echo 'make lint       clang build, clang-tidy, cppcheck, shellcheck'
-	@echo 'make fuzz       libFuzzer on each parser (ONLY=name, SECONDS=60 each)'
+	@echo 'make fuzz       libFuzzer on each parser (ONLY=name, FUZZ_SECONDS=60 each)'
 	@echo 'make install uninstall clean   PREFIX=$(PREFIX) DESTDIR='
 
 clean:

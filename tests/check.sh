@@ -2,7 +2,7 @@
 # Runs every test and ends with "N passed, N failed, N skipped". BUILD and SAN_BUILD name the
 # plain and the sanitised build.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 BUILD=${BUILD:-build}
 SAN_BUILD=${SAN_BUILD:-build/san}
 export BUILD
@@ -65,7 +65,7 @@ for t in tests/scim tests/mappings tests/bridge; do
 done
 for src in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$src" .c)
-	if "$SAN_BUILD/tests/fuzz/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
+	if "$SAN_BUILD/tests/fuzz/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
 		passed=$((passed + 1))
 		echo "ok   corpus of $name"
 	else

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Static checks: clang-tidy, cppcheck, shellcheck, and house rules no tool knows.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 BUILD=${BUILD:-build}
 bad=0
 mapfile -t sources < <(git ls-files '*.c')

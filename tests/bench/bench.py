@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""One benchmark figure beside its reference, measured in the same run.
+
+  bench.py BUILD WORK OUT NAME
+
+Prints a line and appends {"name", "value", "unit", "reference", "reference_value", "ratio",
+"reach", "ok"} to OUT. Times are medians of 5 alternating runs, memory is the process's peak
+as the kernel tells it. Where two programs do the same work they print the same digest.
+"""
+import collections
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+BUILD, WORK, OUT, NAME = sys.argv[1:5]
+RUNS = 5
+PEOPLE = "(objectClass=inetOrgPerson)"
+ATTRIBUTES = [
+    "mail", "givenName", "sn", "title", "departmentNumber", "l", "employeeNumber",
+    "preferredLanguage", "employeeType", "telephoneNumber", "displayName", "entryUUID",
+]
+
+
+def record(value, unit, reference, reference_value, reach):
+    ratio = value / reference_value if reference_value else float("inf")
+    op, limit = reach.split()
+    ok = ratio <= float(limit) if op == "<=" else ratio >= float(limit)
+    row = {
+        "name": NAME, "value": value, "unit": unit, "reference": reference,
+        "reference_value": reference_value, "ratio": round(ratio, 4), "reach": reach, "ok": ok,
+    }
+    with open(OUT, "a", encoding="utf-8") as f:
+        f.write(json.dumps(row) + "\n")
+    print(f"{NAME:<18} {value:>12.3f} {unit:<6} {reference_value:>12.3f} {ratio:>8.3f}  "
+          f"{reach} {'ok' if ok else 'SHORT'}  ({reference})")
+
+
+def run(argv, env=None):
+    """(seconds, peak KiB, stdout) of one process."""
+    start = time.monotonic()
+    p = subprocess.Popen(argv, stdout=subprocess.PIPE, env=dict(os.environ, **(env or {})))
+    out = p.stdout.read()
+    _, status, usage = os.wait4(p.pid, 0)
+    seconds = time.monotonic() - start
+    p.returncode = os.waitstatus_to_exitcode(status)
+    if p.returncode:
+        sys.exit(f"{argv[0]} ended with {p.returncode}")
+    return seconds, usage.ru_maxrss, out.decode("utf-8", "replace")
+
+
+def read_map():
+    return run([f"{BUILD}/tests/bench/read_map", f"{WORK}/dirbridge.yaml"])
+
+
+def people_base():
+    return "ou=people," + os.environ["SLAPD_BASE"]
+
+
+def ldapsearch():
+    with open(os.environ["BIND_PASSWORD_FILE"], encoding="utf-8") as f:
+        password = f.read().strip()
+    path = f"{WORK}/password.bare"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(password)
+    start = time.monotonic()
+    subprocess.run(
+        ["ldapsearch", "-x", "-H", os.environ["LDAPS_URI"], "-D", os.environ["BIND_DN"],
+         "-y", path, "-E", "pr=1000/noprompt", "-b", people_base(), PEOPLE, *ATTRIBUTES],
+        stdout=subprocess.DEVNULL, check=True,
+        env=dict(os.environ, LDAPTLS_CACERT=os.environ["CA_FILE"]))
+    return time.monotonic() - start, 0, ""
+
+
+def floor_ldap():
+    return run([f"{BUILD}/tests/bench/floor_ldap", os.environ["LDAPS_URI"], os.environ["CA_FILE"],
+                os.environ["BIND_DN"], os.environ["BIND_PASSWORD_FILE"], people_base(), PEOPLE,
+                "1000", *ATTRIBUTES])
+
+
+def alternate(ours, theirs):
+    a, b = [], []
+    for _ in range(RUNS):
+        a.append(ours())
+        b.append(theirs())
+    return (statistics.median(x[0] for x in a), statistics.median(x[0] for x in b), a[-1][2],
+            b[-1][2])
+
+
+def figure(text, name):
+    return int(re.search(name + r"=(\d+)", text).group(1))
+
+
+def bench_read_map():
+    ours, theirs, out, _ = alternate(read_map, ldapsearch)
+    if figure(out, "entries") != figure(out, "records"):
+        sys.exit("not every entry gave a record: " + out)
+    record(ours, "s", "ldapsearch -E pr=1000/noprompt", theirs, "<= 1.0")
+
+
+def bench_read_map_floor():
+    ours, theirs, out, floor = alternate(read_map, floor_ldap)
+    for name in ("entries", "values", "bytes"):
+        if figure(out, name) != figure(floor, name):
+            sys.exit(f"the two did not read the same: {out.strip()} / {floor.strip()}")
+    record(ours, "s", "bare ldap_get_attribute_ber loop", theirs, "<= 1.0")
+
+
+def bench_read_memory_small():
+    peak = statistics.median(read_map()[1] for _ in range(3))
+    with open(f"{WORK}/memory.small", "w", encoding="utf-8") as f:
+        f.write(str(peak))
+
+
+def bench_read_memory():
+    with open(f"{WORK}/memory.small", encoding="utf-8") as f:
+        small = float(f.read())
+    peak = statistics.median(read_map()[1] for _ in range(3))
+    record(peak / 1024, "MiB", "itself at 50,000 entries", small / 1024, "<= 1.1")
+
+
+def bench_calls_idle():
+    """The floor from the data alone: token, catalogues, users, grants, queue members."""
+    def pages(n, size):
+        return max(1, -(-n // size))
+
+    kinds = collections.defaultdict(list)
+    with open(f"{WORK}/state.jsonl", encoding="utf-8") as f:
+        for line in f:
+            o = json.loads(line)
+            kinds[o["kind"]].append(o)
+    states = collections.Counter(u["state"] for u in kinds["user"])
+    sites = {d["id"] for d in kinds["division"] if d["name"].startswith("Site ")}
+    grants = collections.Counter(g["division"] for g in kinds["grant"])
+    named = {"Billing", "Refunds", "Sales", "Support", "Tech"}
+    queues = [q for q in kinds["queue"] if q["name"] in named or q["name"].startswith("Queue ")]
+    floor = 1
+    floor += pages(len(kinds["role"]), 100) + pages(len(kinds["division"]), 100)
+    floor += sum(pages(len(kinds[k]), 500) for k in ("skill", "language", "group", "queue"))
+    floor += pages(states["active"], 500) + pages(states["inactive"], 500)
+    # protect.roles is set: a protected role protects in whichever division it is held.
+    floor += sum(pages(grants[d["id"]], 500) for d in kinds["division"]) + pages(grants["*"], 500)
+    floor += sum(pages(len(q["members"]), 100) for q in queues)
+    assert sites and queues
+    with open(f"{WORK}/counters.json", encoding="utf-8") as f:
+        calls = json.load(f)["total"]
+    record(float(calls), "calls", "floor from the data", float(floor), "<= 1.02")
+
+
+{
+    "read-map": bench_read_map,
+    "read-map-floor": bench_read_map_floor,
+    "read-memory-small": bench_read_memory_small,
+    "read-memory": bench_read_memory,
+    "calls-idle": bench_calls_idle,
+}[NAME]()
