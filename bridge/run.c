@@ -222,6 +222,7 @@ static enum exit_code load_state(struct run *run)
 	run->input.recorded = recorded;
 	run->input.baseline = summary.baseline;
 	run->input.last_good_count = summary.last_good_count;
+	run->input.unfinished = summary.unfinished;
 	memcpy(run->input.recent, summary.recent, sizeof(run->input.recent));
 	if (summary.unfinished)
 		log_line(LOG_WARN, "an earlier run was cut off with %lu calls under way; the "
@@ -268,8 +269,8 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 	run->input = (struct plan_input){
 		.config = run->config, .time_s = run->time_s,
 		.records = run->records.items, .record_count = run->records.count,
-		.directory = &run->people, .present = &run->present, .rules = run->rules,
-		.only = run->only,
+		.directory = &run->people, .groups = &run->groups,
+		.present = &run->present, .rules = run->rules, .only = run->only,
 	};
 	code = load_state(run);
 	if (!code)

@@ -33,7 +33,7 @@ static int evaluate(struct arena *mem, struct slice text, const struct cel_attr 
 		    struct buf *out, struct err *err)
 {
 	struct cel_activation act = { .now_s = how->now_s };
-	const struct cel_program *program;
+	const struct cel_program *program = NULL;
 	struct attr_values *values;
 	struct group_names groups;
 	struct cel_value value;

@@ -1,5 +1,7 @@
 #include "mappings/dn.h"
 
+#include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
@@ -37,6 +39,12 @@ static void skip_space(struct reader *r)
 		r->at++;
 }
 
+static bool is_type_char(char c)
+{
+	return c == '-' || c == '.' || (c >= '0' && c <= '9') ||
+	       ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
 static int read_type(struct reader *r, struct slice *ret)
 {
 	const char *start = r->at;
@@ -50,13 +58,9 @@ static int read_type(struct reader *r, struct slice *ret)
 		len--;
 	if (len == 0 || r->at == r->end || *r->at != '=')
 		return bad(r, "an attribute name and \"=\" are expected");
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)start[i];
-
-		if (!(c == '-' || c == '.' || (c >= '0' && c <= '9') ||
-		      ((c | 32) >= 'a' && (c | 32) <= 'z')))
+	for (size_t i = 0; i < len; i++)
+		if (!is_type_char(start[i]))
 			return bad(r, "an attribute name has letters, digits, \"-\" and \".\"");
-	}
 	type = arena_strndup(r->mem, start, len);
 	text_lower(type, len);
 	*ret = slice_of(type, len);
@@ -90,8 +94,26 @@ static int read_escape(struct reader *r, char *ret)
 	return 0;
 }
 
+/* Built into the C library, so that equal names are equal whatever locale the user has. */
+static locale_t fold_locale;
+
+static void fold_locale_open(void)
+{
+	fold_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+static uint32_t fold(uint32_t cp)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (cp < 128)
+		return cp >= 'A' && cp <= 'Z' ? cp + 32 : cp;
+	pthread_once(&once, fold_locale_open);
+	return fold_locale ? (uint32_t)towlower_l((wint_t)cp, fold_locale) : cp;
+}
+
 /*
- * Fold case of a code point. Not the whole of RFC 4518 string preparation: directories
+ * Fold case of a text. Not the whole of RFC 4518 string preparation: directories
  * differ there, and two spellings beyond case and spaces are rare in DNs that servers
  * themselves return.
  */
@@ -106,10 +128,7 @@ static void add_folded(struct buf *out, const char *s, size_t len)
 			buf_addch(out, s[i++]);
 			continue;
 		}
-		if (cp < 128)
-			buf_addch(out, (char)(cp >= 'A' && cp <= 'Z' ? cp + 32 : cp));
-		else
-			buf_add(out, bytes, utf8_encode((uint32_t)towlower((wint_t)cp), bytes));
+		buf_add(out, bytes, utf8_encode(fold(cp), bytes));
 		i += n;
 	}
 }
@@ -230,6 +249,7 @@ static bool normalize_plain(struct arena *mem, const char *dn, size_t len, struc
 {
 	char *out;
 	bool in_type = true;
+	unsigned rdns = 1;
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)dn[i];
@@ -240,14 +260,15 @@ static bool normalize_plain(struct arena *mem, const char *dn, size_t len, struc
 		if (c == ' ' && (i == 0 || i + 1 == len || in_type || dn[i - 1] == ' ' ||
 				 dn[i - 1] == '=' || dn[i + 1] == ','))
 			return false;
-		if (in_type && (c == ',' || (c == '=' && (i == 0 || dn[i - 1] == ','))))
+		if (in_type && (c == '=' ? i == 0 || dn[i - 1] == ',' : !is_type_char((char)c)))
 			return false;
 		if (c == '=')
 			in_type = false;
 		else if (c == ',')
 			in_type = true;
+		rdns += c == ',';
 	}
-	if (in_type)
+	if (in_type || rdns > DN_RDNS_MAX)
 		return false;
 	out = arena_strndup(mem, dn, len);
 	text_lower(out, len);

@@ -11,6 +11,9 @@
 /* Far beyond what a tenant takes (50 skills), so that a runaway `each` is stopped. */
 #define RECORD_ASSIGNS_MAX 10000
 
+/* Notes beyond this add nothing that a reader would take in. */
+#define RECORD_NOTES_MAX 100
+
 /* Growing arrays in scratch memory: one record's work allocates nothing else. */
 struct mapper {
 	const struct rules *rules;
@@ -24,8 +27,8 @@ struct mapper {
 	unsigned assign_count, assign_size;
 	struct problem *problems;
 	unsigned problem_count, problem_size;
+	unsigned note_count;
 	uint8_t kinds_stated;
-	uint8_t kinds_frozen;
 };
 
 static void *grow(struct arena *mem, void *items, unsigned count, unsigned *size, size_t bytes)
@@ -39,20 +42,33 @@ static void *grow(struct arena *mem, void *items, unsigned count, unsigned *size
 	return more;
 }
 
+/* A rule with `each` may fail once for each of many elements; the first is said. */
+static bool has_problem(const struct mapper *m, enum problem_scope scope, unsigned what,
+			origin_id origin)
+{
+	for (unsigned i = 0; i < m->problem_count; i++)
+		if (m->problems[i].scope == scope && m->problems[i].what == what &&
+		    m->problems[i].origin == origin)
+			return true;
+	return false;
+}
+
 static void add_problem(struct mapper *m, enum problem_scope scope, unsigned what,
 			origin_id origin, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 static void add_problem(struct mapper *m, enum problem_scope scope, unsigned what,
 			origin_id origin, const char *fmt, ...)
 {
-	char text[400];
+	char raw[1024], text[400];
 	va_list args;
 
+	if (scope == PROBLEM_NOTE ? m->note_count++ >= RECORD_NOTES_MAX
+				  : has_problem(m, scope, what, origin))
+		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(raw, sizeof(raw), fmt, args);
 	va_end(args);
-	if (scope == PROBLEM_KIND)
-		m->kinds_frozen |= (uint8_t)(1u << what);
+	text_visible(raw, strlen(raw), text, sizeof(text));
 	if (m->problem_count == m->problem_size)
 		m->problems = grow(m->scratch, m->problems, m->problem_count, &m->problem_size,
 				   sizeof(*m->problems));
@@ -144,14 +160,6 @@ static void map_field(struct mapper *m, const struct field_rule *rule)
 	m->field_count++;
 }
 
-static bool has_field(const struct mapper *m, enum scim_attr attr)
-{
-	for (unsigned i = 0; i < m->field_count; i++)
-		if (m->fields[i].field.attr == attr)
-			return true;
-	return false;
-}
-
 static bool stated_by_rule(const struct people_block *block, enum scim_attr attr)
 {
 	for (unsigned i = 0; i < block->field_count; i++)
@@ -169,7 +177,7 @@ static int record_field_cmp(const void *a, const void *b)
 /* Unless a rule states them: externalId is the immutable id, and a person in scope is active. */
 static void add_default(struct mapper *m, enum scim_attr attr, const char *value)
 {
-	if (stated_by_rule(m->block, attr) || has_field(m, attr))
+	if (stated_by_rule(m->block, attr))
 		return;
 	m->fields[m->field_count++] = (struct record_field){
 		.field = { (uint16_t)attr, NULL, value }, .own = OWN_MANAGE,
@@ -314,34 +322,31 @@ static void fail_rule(struct mapper *m, const struct assign_rule *rule, const st
 		freeze(m, (uint8_t)(1u << rule->kind), rule->origin, err->text);
 }
 
-static void map_names(struct mapper *m, const struct assign_rule *rule,
-		      const struct cel_value *value, const char *division, double level)
+/* Names of a whole expression: a list, each element of it one name. */
+static int map_names(struct mapper *m, const struct assign_rule *rule,
+		     const struct cel_value *value, const char *division, double level,
+		     struct err *err)
 {
-	size_t count = value->type == CEL_LIST ? cel_list_count(value->as.list) : 0;
-
-	if (value->type != CEL_LIST) {
-		struct err err = ERR_INIT;
-
-		err_set(&err, ERR_EVAL, "a name is text, not a %s", cel_type_name(value->type));
-		fail_rule(m, rule, &err);
-		return;
-	}
-	for (size_t i = 0; i < count && m->assign_count < RECORD_ASSIGNS_MAX; i++) {
+	if (value->type != CEL_LIST)
+		return err_set(err, ERR_EVAL, "a name is text, not a %s",
+			       cel_type_name(value->type));
+	for (size_t i = 0; i < cel_list_count(value->as.list); i++) {
 		struct cel_value item = cel_list_at(value->as.list, i);
 
-		if (item.type != CEL_STRING || item.as.s.len == 0 ||
-		    memchr(item.as.s.data, '\0', item.as.s.len)) {
-			struct err err = ERR_INIT;
-
-			err_set(&err, ERR_EVAL, "a list of names holds a %s",
-				item.type == CEL_STRING ? "text that is no name"
-							: cel_type_name(item.type));
-			fail_rule(m, rule, &err);
-			return;
-		}
+		if (m->assign_count >= RECORD_ASSIGNS_MAX)
+			return err_set(err, ERR_LIMIT, "more than %d assignments",
+				       RECORD_ASSIGNS_MAX);
+		if (item.type != CEL_STRING && item.type != CEL_BYTES)
+			return err_set(err, ERR_EVAL, "a list of names holds a %s",
+				       cel_type_name(item.type));
+		if (item.as.s.len == 0)
+			return err_set(err, ERR_EVAL, "a list of names holds an empty text");
+		if (template_text_check(item.as.s, err))
+			return -1;
 		keep(m, rule, arena_strndup(m->scratch, item.as.s.data, item.as.s.len), division,
 		     level);
 	}
+	return 0;
 }
 
 static void map_assign(struct mapper *m, const struct assign_rule *rule)
@@ -364,62 +369,82 @@ static void map_assign(struct mapper *m, const struct assign_rule *rule)
 	status = result == TEMPLATE_ERROR ? -1 : division_of(m, rule, &division, &err);
 	if (status > 0)
 		status = level_of(m, rule, &level, &err);
+	if (status > 0 && result == TEMPLATE_TEXT)
+		keep(m, rule, name, division, level);
+	else if (status > 0)
+		status = map_names(m, rule, &value, division, level, &err);
 	if (status < 0)
 		fail_rule(m, rule, &err);
-	if (status <= 0)
-		return;
-	if (result == TEMPLATE_TEXT)
-		keep(m, rule, name, division, level);
-	else
-		map_names(m, rule, &value, division, level);
 }
 
-static void map_item_once(struct mapper *m, const struct assign_item *item)
+static void map_rules(struct mapper *m, const struct assign_item *item)
+{
+	m->kinds_stated |= item->kinds;
+	for (unsigned i = 0; i < item->count; i++)
+		map_assign(m, &item->rules[i]);
+}
+
+static bool item_applies(struct mapper *m, const struct assign_item *item)
 {
 	struct err err = ERR_INIT;
 	int when = condition(item->when, &m->act, m->scratch, &err);
 
 	if (when < 0)
 		freeze(m, item->kinds, item->origin, err.text);
-	if (when <= 0)
-		return;
-	m->kinds_stated |= item->kinds;
-	for (unsigned i = 0; i < item->count; i++)
-		map_assign(m, &item->rules[i]);
+	return when > 0;
 }
 
-static void map_item(struct mapper *m, const struct assign_item *item)
+static void map_each(struct mapper *m, const struct assign_item *item)
 {
 	struct cel_value list;
 	struct err err = ERR_INIT;
+	bool per_element = item->when && !item->when_first;
 
-	if (!item->each) {
-		map_item_once(m, item);
-		return;
-	}
 	if (cel_eval(item->each, &m->act, m->scratch, &list, &err)) {
 		if (err.kind != ERR_NO_KEY)
 			freeze(m, item->kinds, item->origin, err.text);
 		return;
 	}
 	if (list.type != CEL_LIST) {
-		freeze(m, item->kinds, item->origin, "each gives no list");
+		err_set(&err, ERR_EVAL, "each gives a %s, not a list", cel_type_name(list.type));
+		freeze(m, item->kinds, item->origin, err.text);
 		return;
 	}
+	if (!per_element)
+		m->kinds_stated |= item->kinds; /* an empty list states them too */
 	for (size_t i = 0; i < cel_list_count(list.as.list); i++) {
 		struct cel_value element = cel_list_at(list.as.list, i);
 
 		m->act.vars = &element;
 		m->act.var_count = 1;
-		map_item_once(m, item);
+		if (!per_element || item_applies(m, item))
+			map_rules(m, item);
 	}
 	m->act.vars = NULL;
 	m->act.var_count = 0;
 }
 
+static void map_item(struct mapper *m, const struct assign_item *item)
+{
+	if ((!item->each || item->when_first) && !item_applies(m, item))
+		return;
+	if (item->each)
+		map_each(m, item);
+	else
+		map_rules(m, item);
+}
+
+/* Whole order, so that qsort's own (it need not be stable) never shows in a result. */
 static int assignment_order(const void *a, const void *b)
 {
-	return assignment_cmp(a, b);
+	const struct assignment *x = a, *y = b;
+	int order = assignment_cmp(x, y);
+
+	if (order)
+		return order;
+	if (x->origin != y->origin)
+		return x->origin < y->origin ? -1 : 1;
+	return (x->level > y->level) - (x->level < y->level);
 }
 
 /* Sort; of the same assignment with several levels the highest stays, and that is said. */

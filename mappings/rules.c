@@ -1,5 +1,7 @@
 #include "mappings/rules_impl.h"
 
+#include "mappings/cel_impl.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +118,20 @@ static int parse_own(struct rules_loader *load, const struct yaml_node *node, en
 			near >= 0 ? "; nearest: " : "", near >= 0 ? words[near] : "");
 }
 
+/* May a ${...} that is a whole value give one of these types? */
+static bool may_give(const struct template *tmpl, const enum cel_type *types, size_t count)
+{
+	if (!tmpl->whole)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (cel_program_may_be(tmpl->pieces[0].program, types[i]))
+			return true;
+	return cel_program_may_be(tmpl->pieces[0].program, CEL_OPTIONAL);
+}
+#define MAY_GIVE(tmpl, ...)                                                        \
+	may_give(tmpl, (const enum cel_type[]){ __VA_ARGS__ },                     \
+		 sizeof((const enum cel_type[]){ __VA_ARGS__ }) / sizeof(enum cel_type))
+
 /* --- profile ----------------------------------------------------------------------------- */
 
 struct field_list {
@@ -140,9 +156,14 @@ static int load_field(struct rules_loader *load, const char *block, enum scim_at
 			return complain(load, node, "%s: value is missing", rule);
 		if (own && parse_own(load, own, &field.own))
 			return -1;
+		field.own_stated = own != NULL;
 	}
 	if (template_load(load, value, rule, &field.value))
 		return -1;
+	if (!MAY_GIVE(&field.value, CEL_STRING, CEL_BYTES, CEL_BOOL, CEL_INT, CEL_UINT,
+		      CEL_DOUBLE, CEL_TIMESTAMP, CEL_DURATION, CEL_NULL))
+		return complain(load, value, "%s: one value is expected; this expression gives "
+				"none that is text", rule);
 	if (field.value.literal && !scim_value_valid(attr, field.value.literal))
 		return complain(load, value, "%s: \"%s\" is not a value of this attribute",
 				rule, field.value.literal);
@@ -159,10 +180,16 @@ static int load_multi(struct rules_loader *load, const char *block, enum scim_at
 		return complain(load, node,
 				"%s.profile.%s: values by type are expected here, for example "
 				"{work: ...}", block, scim_attr(attr)->name);
-	for (unsigned i = 0; i < node->count; i++)
-		if (load_field(load, block, attr, node->keys[i]->text.data, node->items[i],
-			       fields))
+	for (unsigned i = 0; i < node->count; i++) {
+		const char *key = node->keys[i]->text.data;
+
+		if (!*key || strstr(key, "${"))
+			status = complain(load, node->keys[i],
+					  "%s.profile.%s: a type is a plain word, for example "
+					  "work", block, scim_attr(attr)->name);
+		else if (load_field(load, block, attr, key, node->items[i], fields))
 			status = -1;
+	}
 	return status;
 }
 
@@ -173,6 +200,24 @@ static int field_rule_cmp(const void *a, const void *b)
 	struct scim_field fy = { (uint16_t)y->attr, y->key, NULL };
 
 	return scim_field_cmp(&fx, &fy);
+}
+
+/* Attribute names and types compare without case, so YAML does not see all doublets. */
+static int check_twice(struct rules_loader *load, const struct people_block *block)
+{
+	int status = 0;
+
+	for (unsigned i = 1; i < block->field_count; i++) {
+		const struct field_rule *field = &block->fields[i];
+		const struct origin *origin;
+
+		if (field_rule_cmp(field - 1, field) != 0)
+			continue;
+		origin = rules_origin(load->rules, field->value.origin);
+		status = diags_at(load->diags, ERR_INVALID, load->file, origin->line,
+				  origin->column, "%s is given twice", origin->rule);
+	}
+	return status;
 }
 
 static int load_profile(struct rules_loader *load, struct people_block *block,
@@ -210,7 +255,7 @@ static int load_profile(struct rules_loader *load, struct people_block *block,
 	block->fields = kept;
 	block->field_count = (unsigned)fields.list.count;
 	vec_release(&fields.list);
-	return status;
+	return check_twice(load, block) ? -1 : status;
 }
 
 /* --- assign ------------------------------------------------------------------------------ */
@@ -240,15 +285,30 @@ static int load_level(struct rules_loader *load, const struct yaml_node *node,
 	if (!assign->level.literal) {
 		if (!assign->level.whole)
 			return complain(load, node, "%s: a level is a number or one ${...}", rule);
+		if (!MAY_GIVE(&assign->level, CEL_INT, CEL_UINT, CEL_DOUBLE, CEL_NULL))
+			return complain(load, node, "%s: a level is a number and this expression "
+					"gives none; write double(...)", rule);
 		return 0;
 	}
 	assign->level_literal = strtod(assign->level.literal, &end);
-	if (*end || end == assign->level.literal || strspn(assign->level.literal, "0123456789.") !=
-	    strlen(assign->level.literal))
+	if (*end || end == assign->level.literal ||
+	    assign->level.literal[strspn(assign->level.literal, "0123456789.")])
 		return complain(load, node, "%s: a level is a number from 0 to 5, not \"%s\"",
 				rule, assign->level.literal);
 	if (check_level(assign->kind, assign->level_literal, &err))
 		return complain(load, node, "%s: %s", rule, err.text);
+	return 0;
+}
+
+/* A name is text, or a list of texts that gives as many names. */
+static int load_name(struct rules_loader *load, const struct yaml_node *node,
+		     const char *rule, struct template *ret)
+{
+	if (template_load(load, node, rule, ret))
+		return -1;
+	if (!MAY_GIVE(ret, CEL_STRING, CEL_BYTES, CEL_LIST, CEL_NULL))
+		return complain(load, node, "%s: a name or a list of names is expected; this "
+				"expression gives neither", rule);
 	return 0;
 }
 
@@ -265,7 +325,7 @@ static int load_levels(struct rules_loader *load, enum assign_kind kind,
 	for (unsigned i = 0; i < node->count; i++) {
 		struct assign_rule assign = { .kind = kind };
 
-		if (template_load(load, node->keys[i], rule, &assign.name) ||
+		if (load_name(load, node->keys[i], rule, &assign.name) ||
 		    load_level(load, node->items[i], rule, &assign)) {
 			status = -1;
 			continue;
@@ -282,7 +342,7 @@ static int load_role(struct rules_loader *load, const struct yaml_node *node,
 	const struct yaml_node *role, *division;
 
 	if (node->type == YAML_TEXT)
-		return template_load(load, node, rule, &assign->name);
+		return load_name(load, node, rule, &assign->name);
 	if (node->type != YAML_MAP)
 		return complain(load, node, "%s: a role's name, or {role, division}, is expected",
 				rule);
@@ -292,9 +352,16 @@ static int load_role(struct rules_loader *load, const struct yaml_node *node,
 	division = yaml_get(node, "division");
 	if (!role)
 		return complain(load, node, "%s: role is missing", rule);
-	if (template_load(load, role, rule, &assign->name))
+	if (load_name(load, role, rule, &assign->name))
 		return -1;
-	return division ? template_load(load, division, rule, &assign->division) : 0;
+	if (!division)
+		return 0;
+	if (template_load(load, division, rule, &assign->division))
+		return -1;
+	if (!MAY_GIVE(&assign->division, CEL_STRING, CEL_BYTES, CEL_NULL))
+		return complain(load, division, "%s: a division is text; this expression gives "
+				"none", rule);
+	return 0;
 }
 
 /* roles, groups and queues: a list of names (or one name, or an expression for a list). */
@@ -313,7 +380,7 @@ static int load_names(struct rules_loader *load, enum assign_kind kind,
 		struct assign_rule assign = { .kind = kind };
 
 		if (kind == ASSIGN_ROLE ? load_role(load, item, rule, &assign)
-					: template_load(load, item, rule, &assign.name)) {
+					: load_name(load, item, rule, &assign.name)) {
 			status = -1;
 			continue;
 		}
@@ -335,6 +402,25 @@ static int load_condition(struct rules_loader *load, const struct yaml_node *nod
 	return 0;
 }
 
+static bool is_variable_name(struct slice name)
+{
+	static const char *const taken[] = { "entry", "values", "now" };
+
+	if (cel_is_reserved(name) || cel_is_keyword(name))
+		return false;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (slice_eq_str(name, taken[i]))
+			return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.data[i];
+
+		if (!(c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+		      (i > 0 && c >= '0' && c <= '9')))
+			return false;
+	}
+	return name.len > 0;
+}
+
 static int load_each(struct rules_loader *load, const struct yaml_node *node,
 		     const char *rule, struct assign_item *item)
 {
@@ -343,12 +429,36 @@ static int load_each(struct rules_loader *load, const struct yaml_node *node,
 	if (node->type != YAML_MAP || node->count != 1)
 		return complain(load, node, "%s.each: one variable and its list are expected, "
 				"for example {tag: values.skillTag}", rule);
+	if (!is_variable_name(node->keys[0]->text))
+		return complain(load, node->keys[0], "%s.each: \"%s\" can not name a variable",
+				rule, node->keys[0]->text.data);
 	if (expression_load(load, node->items[0], rule, &item->each, &origin))
 		return -1;
 	if (!cel_program_may_be(item->each, CEL_LIST))
 		return complain(load, node->items[0], "%s.each: a list is expected here", rule);
 	item->each_name = node->keys[0]->text.data;
 	cel_env_declare(load->rules->env, item->each_name);
+	return 0;
+}
+
+/*
+ * A `when` that does not use the variable of `each` is about the person, not the element:
+ * it is asked once, and an empty list then states the kinds.
+ */
+static int load_item_when(struct rules_loader *load, const struct yaml_node *node,
+			  const char *rule, struct assign_item *item)
+{
+	const struct cel_program *alone;
+
+	if (load_condition(load, node, rule, &item->when, &item->origin))
+		return -1;
+	item->when_first = true;
+	if (item->each) {
+		cel_env_undeclare(load->rules->env, 1);
+		item->when_first = cel_compile(&load->rules->mem, load->rules->env, node->text,
+					       (struct cel_place){ 0 }, &alone, NULL) == 0;
+		cel_env_declare(load->rules->env, item->each_name);
+	}
 	return 0;
 }
 
@@ -371,7 +481,7 @@ static int load_item(struct rules_loader *load, const struct people_block *block
 	if (each && load_each(load, each, rule, item))
 		return -1;
 	when = yaml_get(node, "when");
-	if (when && load_condition(load, when, rule, &item->when, &item->origin))
+	if (when && load_item_when(load, when, rule, item))
 		status = -1;
 	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++) {
 		const struct yaml_node *names = yaml_get(node, kind_keys[kind]);
@@ -437,46 +547,63 @@ static int load_match(struct rules_loader *load, struct people_block *block,
 			return complain(load, item, "%s.match: not an attribute with one value%s%s",
 					block->name, near ? "; nearest: " : "", near ? near : "");
 		}
+		if (memchr(block->match, (int)attr, block->match_count))
+			return complain(load, item, "%s.match: %s is given twice", block->name,
+					scim_attr(attr)->name);
 		block->match[block->match_count++] = (uint8_t)attr;
 	}
 	return 0;
 }
 
+/* One member of `own`; -1 when it names nothing, or what has its own already. */
+static int load_own_of(struct rules_loader *load, struct people_block *block,
+		       struct field_rule *fields, const struct yaml_node *key, enum own own)
+{
+	const char *name = key->text.data, *near_attr;
+	enum scim_attr attr = scim_attr_find(name);
+	int near;
+
+	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++) {
+		if (strcmp(name, kind_keys[kind]) == 0) {
+			block->own[kind] = (uint8_t)own;
+			return 0;
+		}
+	}
+	for (unsigned f = 0; f < block->field_count; f++) {
+		if (fields[f].attr != attr)
+			continue;
+		if (fields[f].own_stated)
+			return complain(load, key, "own of %s stands in profile already", name);
+		fields[f].own = own;
+	}
+	if (attr != SCIM_ATTR_COUNT)
+		return 0;
+	near = text_nearest(name, kind_keys, ASSIGN_KIND_COUNT);
+	near_attr = near >= 0 ? kind_keys[near] : scim_attr_nearest(name);
+	return complain(load, key, "own has no \"%s\"%s%s", name,
+			near_attr ? "; nearest: " : "", near_attr ? near_attr : "");
+}
+
 static int load_own(struct rules_loader *load, struct people_block *block,
 		    const struct yaml_node *node)
 {
+	struct field_rule *fields;
 	int status = 0;
 
 	if (node->type != YAML_MAP)
 		return complain(load, node, "%s.own: kinds or attributes are expected here",
 				block->name);
+	fields = arena_array(&load->rules->mem, block->field_count + 1, sizeof(*fields));
+	if (block->field_count)
+		memcpy(fields, block->fields, block->field_count * sizeof(*fields));
 	for (unsigned i = 0; i < node->count; i++) {
-		const char *name = node->keys[i]->text.data;
-		enum scim_attr attr = scim_attr_find(name);
-		bool known = attr != SCIM_ATTR_COUNT;
-		int near;
-		enum own own;
+		enum own own = OWN_MANAGE;
 
-		if (parse_own(load, node->items[i], &own)) {
+		if (parse_own(load, node->items[i], &own) ||
+		    load_own_of(load, block, fields, node->keys[i], own))
 			status = -1;
-			continue;
-		}
-		for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++) {
-			if (strcmp(name, kind_keys[kind]) == 0) {
-				block->own[kind] = (uint8_t)own;
-				known = true;
-			}
-		}
-		for (unsigned f = 0; f < block->field_count; f++)
-			if (block->fields[f].attr == attr)
-				((struct field_rule *)block->fields)[f].own = own;
-		if (known)
-			continue;
-		near = text_nearest(name, kind_keys, ASSIGN_KIND_COUNT);
-		status = complain(load, node->keys[i], "own has no \"%s\"%s%s", name,
-				  near >= 0 ? "; nearest: " : "",
-				  near >= 0 ? kind_keys[near] : "");
 	}
+	block->fields = fields;
 	return status;
 }
 
@@ -489,11 +616,40 @@ static const struct field_rule *find_field(const struct people_block *block,
 	return NULL;
 }
 
+/* externalId is stated in any case (map.h). */
+static int check_match(struct rules_loader *load, const struct people_block *block,
+		       const struct yaml_node *node)
+{
+	int status = 0;
+
+	for (unsigned i = 0; i < block->match_count; i++) {
+		enum scim_attr attr = (enum scim_attr)block->match[i];
+
+		if (attr != SCIM_ATTR_EXTERNAL_ID && !find_field(block, attr))
+			status = complain(load, node->items[i],
+					  "%s.match: the profile does not state %s",
+					  block->name, scim_attr(attr)->name);
+	}
+	return status;
+}
+
+static int load_name_of(struct rules_loader *load, unsigned index,
+			const struct yaml_node *node, struct people_block *block)
+{
+	block->name = arena_printf(&load->rules->mem, "people[%u]", index + 1);
+	if (!node)
+		return 0;
+	if (node->type != YAML_TEXT || node->text.len == 0)
+		return complain(load, node, "%s.name: text is expected here", block->name);
+	block->name = node->text.data;
+	return 0;
+}
+
 static int load_block(struct rules_loader *load, unsigned index, const struct yaml_node *node)
 {
 	struct people_block block = { .match = { SCIM_ATTR_EXTERNAL_ID, SCIM_ATTR_USER_NAME },
 				      .match_count = 2 };
-	const struct yaml_node *part;
+	const struct yaml_node *part, *match;
 	int status = 0;
 
 	memset(block.own, OWN_MERGE, sizeof(block.own));
@@ -501,17 +657,17 @@ static int load_block(struct rules_loader *load, unsigned index, const struct ya
 		return complain(load, node, "a block of people is expected here");
 	if (!check_keys(load, node, "a block of people", KEYS(block_keys)))
 		status = -1;
-	part = yaml_get(node, "name");
-	block.name = part && part->type == YAML_TEXT && part->text.len
-			     ? part->text.data
-			     : arena_printf(&load->rules->mem, "people[%u]", index + 1);
+	if (load_name_of(load, index, yaml_get(node, "name"), &block))
+		status = -1;
 	block.origin = rules_origin_add(load, node, block.name);
 	part = yaml_get(node, "when");
 	if (part && load_condition(load, part, block.name, &block.when, &block.origin))
 		status = -1;
-	part = yaml_get(node, "match");
-	if (part && load_match(load, &block, part))
+	match = yaml_get(node, "match");
+	if (match && load_match(load, &block, match)) {
 		status = -1;
+		match = NULL;
+	}
 	part = yaml_get(node, "profile");
 	if (!part)
 		status = complain(load, node, "%s: profile is missing", block.name);
@@ -519,6 +675,8 @@ static int load_block(struct rules_loader *load, unsigned index, const struct ya
 		status = -1;
 	else if (!find_field(&block, SCIM_ATTR_USER_NAME))
 		status = complain(load, part, "%s.profile: userName is missing", block.name);
+	else if (match && check_match(load, &block, match))
+		status = -1;
 	part = yaml_get(node, "assign");
 	if (part && load_assign(load, &block, part))
 		status = -1;
@@ -551,32 +709,64 @@ static int load_tree(struct rules_loader *load, const struct yaml_node *root)
 	return status;
 }
 
-static int load_file(struct rules *rules, const char *path, struct diags *diags)
+static int load_text(struct rules *rules, const char *path, struct slice text,
+		     struct diags *diags)
 {
 	struct rules_loader load = { .rules = rules, .diags = diags };
 	struct rule_file file = { .path = arena_strdup(&rules->mem, path) };
 	const struct yaml_node *root;
 	struct err err = ERR_INIT;
-	struct buf text;
 
 	load.file = file.path;
-	buf_init(&text, YAML_BYTES_MAX);
-	if (buf_read_file(&text, path, &err)) {
-		/* A rule file that is not there is a wrong setting, not a failed run. */
-		if (err.kind == ERR_IO)
-			err.kind = ERR_INVALID;
-		diags_add(diags, &err);
-		buf_release(&text);
-		return -1;
-	}
 	file.text = slice_of(arena_strndup(&rules->mem, text.data, text.len), text.len);
-	buf_release(&text);
-	if (yaml_parse(&rules->mem, file.text.data, file.text.len, file.path, &root, &err)) {
+	if (yaml_parse(&rules->mem, text.data, text.len, file.path, &root, &err)) {
 		diags_add(diags, &err);
 		return -1;
 	}
 	vec_push(&rules->files, file);
 	return load_tree(&load, root);
+}
+
+static int load_file(struct rules *rules, const char *path, struct diags *diags)
+{
+	struct err err = ERR_INIT;
+	struct buf text;
+	int status;
+
+	buf_init(&text, YAML_BYTES_MAX);
+	status = buf_read_file(&text, path, &err);
+	if (status) {
+		/* A rule file that is not there is a wrong setting, not a failed run. */
+		if (err.kind == ERR_IO)
+			err.kind = ERR_INVALID;
+		diags_add(diags, &err);
+	} else {
+		status = load_text(rules, path,
+				   slice_of(text.data ? text.data : "", text.len), diags);
+	}
+	buf_release(&text);
+	return status;
+}
+
+static struct rules *rules_new(void)
+{
+	struct rules *rules = mem_zalloc(sizeof(*rules));
+
+	arena_init(&rules->mem);
+	layout_init(&rules->layout);
+	group_names_init(&rules->groups);
+	rules->env = cel_env_new(&rules->layout, &rules->groups);
+	vec_push(&rules->origins, (struct origin){ 0 });
+	return rules;
+}
+
+static int rules_done(struct rules *rules, int status, struct rules **ret_rules)
+{
+	if (status)
+		rules_free(rules);
+	else
+		*ret_rules = rules;
+	return status;
 }
 
 int rules_load(const char *const *paths, size_t count, struct rules **ret_rules,
@@ -588,21 +778,19 @@ int rules_load(const char *const *paths, size_t count, struct rules **ret_rules,
 	if (count > RULES_FILES_MAX)
 		return diags_at(diags, ERR_LIMIT, NULL, 0, 0, "more than %d rule files",
 				RULES_FILES_MAX);
-	rules = mem_zalloc(sizeof(*rules));
-	arena_init(&rules->mem);
-	layout_init(&rules->layout);
-	group_names_init(&rules->groups);
-	rules->env = cel_env_new(&rules->layout, &rules->groups);
-	vec_push(&rules->origins, (struct origin){ 0 });
+	rules = rules_new();
 	for (size_t i = 0; i < count; i++)
 		if (load_file(rules, paths[i], diags))
 			status = -1;
-	if (status) {
-		rules_free(rules);
-		return -1;
-	}
-	*ret_rules = rules;
-	return 0;
+	return rules_done(rules, status, ret_rules);
+}
+
+int rules_load_text(const char *path, struct slice text, struct rules **ret_rules,
+		    struct diags *diags)
+{
+	struct rules *rules = rules_new();
+
+	return rules_done(rules, load_text(rules, path, text, diags), ret_rules);
 }
 
 void rules_free(struct rules *rules)

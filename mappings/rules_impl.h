@@ -26,6 +26,7 @@ struct field_rule {
 	enum scim_attr attr;
 	const char *key; /* type of a multi-valued one */
 	enum own own;
+	bool own_stated;
 	struct template value;
 };
 
@@ -43,6 +44,7 @@ struct assign_item {
 	const struct cel_program *when; /* NULL = always */
 	const struct cel_program *each; /* NULL = once; the variable has index 0 */
 	const char *each_name;
+	bool when_first;                /* `when` does not use the variable: asked once */
 	const struct assign_rule *rules;
 	unsigned count;
 	uint8_t kinds;                  /* bit per kind that it states */
@@ -85,12 +87,18 @@ struct rules_loader {
 	struct diags *diags;
 };
 
+/* Load one file from its text, named `path` in messages. `path` and `text` are copied. */
+int rules_load_text(const char *path, struct slice text, struct rules **ret_rules,
+		    struct diags *diags);
+
 origin_id rules_origin_add(struct rules_loader *load, const struct yaml_node *at,
 			   const char *rule);
 
 /* Parse and compile the text of `node`. Returns 0, or -1 with a diagnosis added. */
 int template_load(struct rules_loader *load, const struct yaml_node *node, const char *rule,
 		  struct template *ret);
+/* No control character, UTF-8, at most TEMPLATE_TEXT_MAX: 0, else -1 with *err. */
+int template_text_check(struct slice text, struct err *err);
 /* The whole text of `node` is an expression (`when`, `each`). */
 int expression_load(struct rules_loader *load, const struct yaml_node *node,
 		    const char *rule, const struct cel_program **ret, origin_id *ret_origin);

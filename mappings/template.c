@@ -6,20 +6,22 @@
 
 #include "scim/base/banned.h"
 
-/* Place of the byte at `offset` of a node's text, for messages inside expressions. */
-static struct cel_place place_at(const struct rules_loader *load, const struct yaml_node *node,
-				 size_t offset)
+/*
+ * Add the diagnosis of an expression that begins at byte `offset` of a node's text. CEL
+ * counted lines and columns in the text alone; the file has quotes, escapes and indent too.
+ */
+static int diagnose(struct rules_loader *load, const struct yaml_node *node, size_t offset,
+		    struct err *err)
 {
-	struct cel_place place = { load->file, node->line, node->column };
-
-	for (size_t i = 0; i < offset; i++) {
-		place.column++;
-		if (node->text.data[i] == '\n') {
-			place.line++;
-			place.column = 1;
-		}
-	}
-	return place;
+	for (unsigned line = err->line; line > 1 && offset < node->text.len; offset++)
+		line -= node->text.data[offset] == '\n';
+	if (err->column)
+		offset += err->column - 1;
+	if (offset > node->text.len)
+		offset = node->text.len;
+	yaml_place(node, offset, &err->line, &err->column);
+	diags_add(load->diags, err);
+	return -1;
 }
 
 /* Groups named by the expression just compiled belong to this origin. */
@@ -29,15 +31,16 @@ static void note_groups(struct rules *rules, origin_id origin)
 		vec_push(&rules->group_origins, origin);
 }
 
-static int compile(struct rules_loader *load, struct slice text, struct cel_place place,
-		   origin_id origin, const struct cel_program **ret)
+static int compile(struct rules_loader *load, const struct yaml_node *node, size_t offset,
+		   size_t len, origin_id origin, const struct cel_program **ret)
 {
+	struct slice text = slice_of(node->text.data + offset, len);
+	struct cel_place place = { load->file, 1, 1 };
 	struct err err = ERR_INIT;
 
 	if (cel_compile(&load->rules->mem, load->rules->env, text, place, ret, &err)) {
-		err_place(&err, place.file, place.line, place.column);
-		diags_add(load->diags, &err);
-		return -1;
+		err_place(&err, load->file, 0, 0);
+		return diagnose(load, node, offset, &err);
 	}
 	note_groups(load->rules, origin);
 	return 0;
@@ -50,7 +53,36 @@ int expression_load(struct rules_loader *load, const struct yaml_node *node,
 		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
 				"%s: an expression is expected here", rule);
 	*ret_origin = rules_origin_add(load, node, rule);
-	return compile(load, node->text, place_at(load, node, 0), *ret_origin, ret);
+	return compile(load, node, 0, node->text.len, *ret_origin, ret);
+}
+
+static int refuse_text(struct slice text, const char *what, struct err *err)
+{
+	char shown[80];
+
+	text_visible(text.data, text.len, shown, sizeof(shown));
+	return err_set(err, ERR_EVAL, "the value %s: \"%s\"", what, shown);
+}
+
+int template_text_check(struct slice text, struct err *err)
+{
+	if (text.len > TEMPLATE_TEXT_MAX)
+		return err_set(err, ERR_LIMIT, "the value has %zu bytes; at most %d are taken",
+			       text.len, TEMPLATE_TEXT_MAX);
+	if (!utf8_valid(text.data, text.len))
+		return refuse_text(text, "is not UTF-8 text", err);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] < 32 || text.data[i] == 127)
+			return refuse_text(text, "has a control character", err);
+	return 0;
+}
+
+/* TEMPLATE_TEXT, TEMPLATE_ABSENT when empty, or TEMPLATE_ERROR. */
+static enum template_result check_text(struct slice text, struct err *err)
+{
+	if (template_text_check(text, err))
+		return TEMPLATE_ERROR;
+	return text.len ? TEMPLATE_TEXT : TEMPLATE_ABSENT;
 }
 
 struct pieces {
@@ -76,28 +108,37 @@ static long take_expression(struct rules_loader *load, const struct yaml_node *n
 			    size_t at, origin_id origin, struct pieces *pieces)
 {
 	struct slice rest = slice_of(node->text.data + at, node->text.len - at);
-	struct cel_place place = place_at(load, node, at);
+	struct cel_place place = { load->file, 1, 1 };
 	struct piece piece = { 0 };
 	struct err err = ERR_INIT;
 	long len = cel_scan(rest, place, &err);
 
 	if (len < 0) {
-		err_place(&err, place.file, place.line, place.column);
-		diags_add(load->diags, &err);
-		return -1;
+		err_place(&err, load->file, 0, 0);
+		return diagnose(load, node, at, &err);
 	}
-	if (compile(load, slice_of(rest.data, (size_t)len), place, origin, &piece.program))
+	if (compile(load, node, at, (size_t)len, origin, &piece.program))
 		return -1;
 	end_literal(load, pieces);
 	vec_push(&pieces->list, piece);
 	return len + 1;
 }
 
+/* The line break that ends a block scalar belongs to the YAML, not to the value. */
+static size_t text_len(const struct yaml_node *node)
+{
+	size_t len = node->text.len;
+
+	while (node->block && len && node->text.data[len - 1] == '\n')
+		len--;
+	return len;
+}
+
 static int split(struct rules_loader *load, const struct yaml_node *node, origin_id origin,
 		 struct pieces *pieces)
 {
 	const char *text = node->text.data;
-	size_t len = node->text.len;
+	size_t len = text_len(node);
 
 	for (size_t i = 0; i < len;) {
 		if (text[i] == '$' && i + 2 < len && text[i + 1] == '$' && text[i + 2] == '{') {
@@ -122,18 +163,23 @@ int template_load(struct rules_loader *load, const struct yaml_node *node, const
 {
 	struct rules *rules = load->rules;
 	struct pieces pieces = { 0 };
+	struct err err = ERR_INIT;
 	struct piece *kept;
 	int status;
 
 	if (node->type != YAML_TEXT)
 		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
 				"%s: text is expected here", rule);
-	if (node->text.len == 0)
+	if (text_len(node) == 0)
 		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
 				"%s: an empty value; leave the line out to state nothing", rule);
 	buf_init(&pieces.literal, YAML_BYTES_MAX);
 	ret->origin = rules_origin_add(load, node, rule);
 	status = split(load, node, ret->origin, &pieces);
+	for (size_t i = 0; status == 0 && i < pieces.list.count; i++)
+		if (check_text(pieces.list.items[i].text, &err) == TEMPLATE_ERROR)
+			status = diags_at(load->diags, ERR_INVALID, load->file, node->line,
+					  node->column, "%s: %s", rule, err.text);
 	if (status == 0) {
 		kept = arena_array(&rules->mem, pieces.list.count, sizeof(*kept));
 		memcpy(kept, pieces.list.items, pieces.list.count * sizeof(*kept));
@@ -180,28 +226,6 @@ static enum template_result eval_piece(const struct piece *piece,
 	return stated(ret) ? TEMPLATE_VALUE : TEMPLATE_ABSENT;
 }
 
-static enum template_result check_text(const char *text, size_t len, struct err *err)
-{
-	if (len > TEMPLATE_TEXT_MAX) {
-		err_set(err, ERR_LIMIT, "the value has %zu bytes; at most %d are taken", len,
-			TEMPLATE_TEXT_MAX);
-		return TEMPLATE_ERROR;
-	}
-	if (!utf8_valid(text, len)) {
-		err_set(err, ERR_EVAL, "the value is not UTF-8 text: \"%.*s\"",
-			(int)(len > 60 ? 60 : len), text);
-		return TEMPLATE_ERROR;
-	}
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)text[i] < 32 || text[i] == 127) {
-			err_set(err, ERR_EVAL, "the value has a control character: \"%.*s\"",
-				(int)(len > 60 ? 60 : len), text);
-			return TEMPLATE_ERROR;
-		}
-	}
-	return len ? TEMPLATE_TEXT : TEMPLATE_ABSENT;
-}
-
 static enum template_result eval_whole(const struct template *tmpl,
 				       const struct cel_activation *act, struct arena *mem,
 				       const char **ret_text, struct cel_value *ret_value,
@@ -214,10 +238,55 @@ static enum template_result eval_whole(const struct template *tmpl,
 	/* Bytes come from an attribute whose value is not UTF-8: named as such. */
 	if (ret_value->type != CEL_STRING && ret_value->type != CEL_BYTES)
 		return TEMPLATE_VALUE;
-	result = check_text(ret_value->as.s.data, ret_value->as.s.len, err);
+	result = check_text(ret_value->as.s, err);
 	if (result == TEMPLATE_TEXT)
 		*ret_text = arena_strndup(mem, ret_value->as.s.data, ret_value->as.s.len);
 	return result;
+}
+
+/* Does a piece from the `from`th on state nothing? Then its value does not count at all. */
+static bool any_absent(const struct template *tmpl, unsigned from,
+		       const struct cel_activation *act, struct arena *mem)
+{
+	for (unsigned i = from; i < tmpl->count; i++) {
+		struct cel_value value;
+		struct err err = ERR_INIT;
+
+		if (tmpl->pieces[i].program &&
+		    eval_piece(&tmpl->pieces[i], act, mem, &value, &err) == TEMPLATE_ABSENT)
+			return true;
+	}
+	return false;
+}
+
+static enum template_result eval_part(const struct piece *piece,
+				      const struct cel_activation *act, struct arena *mem,
+				      struct slice *ret, struct err *err)
+{
+	struct cel_value value;
+	enum template_result result;
+
+	*ret = piece->text;
+	if (!piece->program)
+		return TEMPLATE_TEXT;
+	result = eval_piece(piece, act, mem, &value, err);
+	if (result != TEMPLATE_VALUE)
+		return result;
+	return cel_to_text(&value, mem, ret, err) ? TEMPLATE_ERROR : TEMPLATE_TEXT;
+}
+
+static const char *join(struct arena *mem, const struct slice *parts, unsigned count,
+			size_t len)
+{
+	char *text = arena_bytes(mem, len + 1), *at = text;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (parts[i].len)
+			memcpy(at, parts[i].data, parts[i].len);
+		at += parts[i].len;
+	}
+	*at = '\0';
+	return text;
 }
 
 enum template_result template_eval(const struct template *tmpl,
@@ -227,8 +296,7 @@ enum template_result template_eval(const struct template *tmpl,
 {
 	struct slice *parts;
 	size_t len = 0;
-	char *text, *at;
-	enum template_result result = TEMPLATE_TEXT;
+	enum template_result result;
 
 	if (tmpl->literal) {
 		*ret_text = tmpl->literal;
@@ -238,25 +306,16 @@ enum template_result template_eval(const struct template *tmpl,
 		return eval_whole(tmpl, act, mem, ret_text, ret_value, err);
 	parts = arena_array(mem, tmpl->count, sizeof(*parts));
 	for (unsigned i = 0; i < tmpl->count; i++) {
-		struct cel_value value;
-
-		parts[i] = tmpl->pieces[i].text;
-		if (tmpl->pieces[i].program) {
-			result = eval_piece(&tmpl->pieces[i], act, mem, &value, err);
-			if (result != TEMPLATE_VALUE)
-				return result;
-			if (cel_to_text(&value, mem, &parts[i], err))
-				return TEMPLATE_ERROR;
+		result = eval_part(&tmpl->pieces[i], act, mem, &parts[i], err);
+		/* Absent anywhere is absent as a whole, before or after what fails. */
+		if (result == TEMPLATE_ERROR && any_absent(tmpl, i + 1, act, mem)) {
+			err->kind = ERR_NONE;
+			return TEMPLATE_ABSENT;
 		}
+		if (result != TEMPLATE_TEXT)
+			return result;
 		len += parts[i].len;
 	}
-	at = text = arena_bytes(mem, len + 1);
-	for (unsigned i = 0; i < tmpl->count; i++) {
-		if (parts[i].len)
-			memcpy(at, parts[i].data, parts[i].len);
-		at += parts[i].len;
-	}
-	*at = '\0';
-	*ret_text = text;
-	return check_text(text, len, err);
+	*ret_text = join(mem, parts, tmpl->count, len);
+	return check_text(slice_of(*ret_text, len), err);
 }

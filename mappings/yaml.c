@@ -1,5 +1,6 @@
 #include "mappings/yaml.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -8,6 +9,14 @@
 
 #include "scim/base/banned.h"
 
+/* A place in the text; marks come in order, so it moves forward and is cheap. */
+struct cursor {
+	size_t index, byte; /* code points (libyaml counts these) and bytes */
+	size_t line_start;
+	unsigned line;
+};
+#define CURSOR_INIT { .line = 1 }
+
 struct parser {
 	yaml_parser_t yaml;
 	struct arena *mem;
@@ -15,27 +24,60 @@ struct parser {
 	const char *text;
 	size_t len;
 	struct err *err;
+	struct cursor at;
 	unsigned nodes;
 };
 
+static void cursor_step(struct parser *p)
+{
+	uint32_t cp;
+	size_t n = utf8_decode(p->text + p->at.byte, p->len - p->at.byte, &cp);
+
+	if (p->text[p->at.byte] == '\n') {
+		p->at.line++;
+		p->at.line_start = p->at.byte + 1;
+	}
+	p->at.byte += n ? n : 1;
+	p->at.index++;
+}
+
+static unsigned cursor_column(const struct parser *p)
+{
+	return (unsigned)(p->at.byte - p->at.line_start) + 1;
+}
+
+static void cursor_to(struct parser *p, const yaml_mark_t *mark)
+{
+	if (mark->index < p->at.index)
+		p->at = (struct cursor)CURSOR_INIT;
+	while (p->at.index < mark->index && p->at.byte < p->len)
+		cursor_step(p);
+}
+
 static int refuse(struct parser *p, const yaml_mark_t *mark, const char *what)
 {
-	return err_at(p->err, ERR_INVALID, p->file, (unsigned)mark->line + 1,
-		      (unsigned)mark->column + 1, "%s", what);
+	cursor_to(p, mark);
+	return err_at(p->err, ERR_INVALID, p->file, p->at.line, cursor_column(p), "%s", what);
 }
 
 static int parser_error(struct parser *p)
 {
 	const yaml_parser_t *y = &p->yaml;
-	const yaml_mark_t *mark = &y->problem_mark;
 
-	if (y->error == YAML_READER_ERROR)
-		return err_at(p->err, ERR_INVALID, p->file, 0, 0, "not YAML: %s at byte %zu",
-			      y->problem, y->problem_offset + 1);
-	return err_at(p->err, ERR_INVALID, p->file, (unsigned)mark->line + 1,
-		      (unsigned)mark->column + 1, "not YAML: %s%s%s",
-		      y->problem ? y->problem : "unreadable", y->context ? ", " : "",
-		      y->context ? y->context : "");
+	if (y->error == YAML_READER_ERROR) {
+		p->at = (struct cursor)CURSOR_INIT;
+		while (p->at.byte < y->problem_offset && p->at.byte < p->len)
+			cursor_step(p);
+	} else {
+		cursor_to(p, &y->problem_mark);
+	}
+	if (y->error == YAML_SCANNER_ERROR && p->at.byte < p->len &&
+	    p->text[p->at.byte] == '\t')
+		return err_at(p->err, ERR_INVALID, p->file, p->at.line, cursor_column(p),
+			      "not YAML: a tab does not indent; write spaces");
+	return err_at(p->err, ERR_INVALID, p->file, p->at.line, cursor_column(p),
+		      "not YAML: %s%s%s", y->problem ? y->problem : "unreadable",
+		      y->context ? ", " : "", y->context ? y->context : "");
 }
 
 static int next_event(struct parser *p, yaml_event_t *event)
@@ -50,38 +92,58 @@ static int new_node(struct parser *p, const yaml_event_t *event, enum yaml_type 
 {
 	struct yaml_node *node;
 
+	cursor_to(p, &event->start_mark);
 	if (++p->nodes > YAML_NODES_MAX)
-		return err_at(p->err, ERR_LIMIT, p->file, (unsigned)event->start_mark.line + 1,
-			      0, "more than %d YAML nodes", YAML_NODES_MAX);
+		return err_at(p->err, ERR_LIMIT, p->file, p->at.line, cursor_column(p),
+			      "more than %d YAML nodes", YAML_NODES_MAX);
 	node = arena_alloc(p->mem, sizeof(*node));
 	node->type = type;
-	node->line = (unsigned)event->start_mark.line + 1;
-	node->column = (unsigned)event->start_mark.column + 1;
+	node->line = p->at.line;
+	node->column = cursor_column(p);
 	*ret = node;
 	return 0;
 }
 
+static enum yaml_style style_of(yaml_scalar_style_t style)
+{
+	switch (style) {
+	case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+		return YAML_SINGLE;
+	case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+		return YAML_DOUBLE;
+	case YAML_LITERAL_SCALAR_STYLE:
+		return YAML_LITERAL;
+	case YAML_FOLDED_SCALAR_STYLE:
+		return YAML_FOLDED;
+	default:
+		return YAML_PLAIN;
+	}
+}
+
 static int scalar(struct parser *p, const yaml_event_t *event, struct yaml_node **ret)
 {
-	yaml_scalar_style_t style = event->data.scalar.style;
+	const char *value = (const char *)event->data.scalar.value;
+	size_t len = event->data.scalar.length;
 	struct yaml_node *node;
+	size_t start;
 
 	if (event->data.scalar.anchor || event->data.scalar.tag)
 		return refuse(p, &event->start_mark,
 			      "anchors and tags are not used here; write the value out");
+	if (memchr(value, '\0', len))
+		return refuse(p, &event->start_mark, "text with a NUL character");
 	if (new_node(p, event, YAML_TEXT, &node))
 		return -1;
-	node->plain = style == YAML_PLAIN_SCALAR_STYLE;
-	if (style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)
-		node->column++;
-	if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE) {
-		/* The text begins on the line after the indicator. */
-		node->line++;
-		node->column = 1;
-	}
-	node->text = slice_of(arena_strndup(p->mem, (const char *)event->data.scalar.value,
-					    event->data.scalar.length),
-			      event->data.scalar.length);
+	node->style = style_of(event->data.scalar.style);
+	node->plain = node->style == YAML_PLAIN;
+	node->block = node->style == YAML_LITERAL || node->style == YAML_FOLDED;
+	node->text = slice_of(arena_strndup(p->mem, value, len), len);
+	node->source_line = node->line;
+	node->source_column = node->column;
+	start = p->at.byte;
+	cursor_to(p, &event->end_mark);
+	node->source = slice_of(p->text + start, p->at.byte - start);
+	yaml_place(node, 0, &node->line, &node->column);
 	*ret = node;
 	return 0;
 }
@@ -257,44 +319,53 @@ static int parse_document(struct parser *p, struct yaml_node **ret)
 	}
 }
 
-/* libyaml would take UTF-16 and name broken bytes by offset only. */
+/* libyaml would take UTF-16, and name broken bytes by offset only. */
 static int check_utf8(struct parser *p)
 {
-	unsigned line = 1;
-	const char *start = p->text;
-
-	for (size_t i = 0; i < p->len;) {
+	for (; p->at.byte < p->len; cursor_step(p)) {
+		unsigned char c = (unsigned char)p->text[p->at.byte];
 		uint32_t cp;
-		size_t n = utf8_decode(p->text + i, p->len - i, &cp);
 
-		if (n == 0)
-			return err_at(p->err, ERR_INVALID, p->file, line,
-				      (unsigned)(p->text + i - start) + 1,
-				      "byte 0x%02x is not UTF-8", (unsigned char)p->text[i]);
-		if (p->text[i] == '\n') {
-			line++;
-			start = p->text + i + 1;
-		}
-		i += n;
+		if (utf8_decode(p->text + p->at.byte, p->len - p->at.byte, &cp) == 0)
+			return err_at(p->err, ERR_INVALID, p->file, p->at.line,
+				      cursor_column(p), "byte 0x%02x is not UTF-8", c);
+		if ((c < 32 && c != '\t' && c != '\n' && c != '\r') || c == 127)
+			return err_at(p->err, ERR_INVALID, p->file, p->at.line,
+				      cursor_column(p),
+				      "control character 0x%02x; in double quotes write \\x%02x",
+				      c, c);
 	}
+	p->at = (struct cursor)CURSOR_INIT;
 	return 0;
+}
+
+/* Editors on Windows write a byte order mark; libyaml takes it for a column of indent. */
+static void skip_mark(struct parser *p)
+{
+	if (p->len >= 3 && memcmp(p->text, "\xef\xbb\xbf", 3) == 0) {
+		p->text += 3;
+		p->len -= 3;
+	}
 }
 
 int yaml_parse(struct arena *mem, const char *text, size_t len, const char *file,
 	       const struct yaml_node **ret_root, struct err *err)
 {
-	struct parser p = { .mem = mem, .file = file, .text = text, .len = len, .err = err };
+	struct parser p = { .mem = mem, .file = file, .len = len, .err = err,
+			    .at = CURSOR_INIT };
 	struct yaml_node *root = NULL;
 	int status;
 
 	if (len > YAML_BYTES_MAX)
 		return err_at(err, ERR_LIMIT, file, 0, 0, "longer than %d bytes", YAML_BYTES_MAX);
+	p.text = arena_strndup(mem, text, len);
+	skip_mark(&p);
 	if (check_utf8(&p))
 		return -1;
 	if (!yaml_parser_initialize(&p.yaml))
 		return err_at(err, ERR_LIMIT, file, 0, 0, "no memory for the YAML reader");
 	yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p.yaml, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&p.yaml, (const unsigned char *)p.text, p.len);
 	status = parse_document(&p, &root);
 	yaml_parser_delete(&p.yaml);
 	if (status)
@@ -325,4 +396,164 @@ const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
 		if (slice_eq_str(map->keys[i]->text, key))
 			return map->items[i];
 	return NULL;
+}
+
+/* --- places ------------------------------------------------------------------------------ */
+
+/* A break with the white space around it: one is a space, n of them are n-1 line feeds. */
+static size_t step_fold(const char *s, size_t len, size_t *ret_text)
+{
+	size_t at = 0, breaks = 0;
+
+	while (at < len && strchr(" \t\r\n", s[at]) && s[at])
+		breaks += s[at++] == '\n';
+	*ret_text = breaks == 1 ? 1 : breaks - 1;
+	return breaks ? at : 0;
+}
+
+/* An escape of a double-quoted text: bytes in the file, and bytes of text it makes. */
+static size_t step_escape(const char *s, size_t len, size_t *ret_text)
+{
+	char c = len > 1 ? s[1] : '\0';
+	size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0, at = 2;
+	char bytes[4], hex[9] = "";
+
+	*ret_text = c == 'N' || c == '_' ? 2 : c == 'L' || c == 'P' ? 3 : 1;
+	if (c == '\n' || c == '\r') {
+		at += c == '\r' && len > 2 && s[2] == '\n';
+		/* This break is cut off; those of blank lines after it count in full. */
+		for (*ret_text = 0; at < len && s[at] && strchr(" \t\r\n", s[at]); at++)
+			*ret_text += s[at] == '\n';
+	} else if (digits && len >= digits + 2) {
+		memcpy(hex, s + 2, digits);
+		*ret_text = utf8_encode((uint32_t)strtoul(hex, NULL, 16), bytes);
+		at += digits;
+	}
+	return at < len ? at : len;
+}
+
+static size_t step(enum yaml_style style, const char *s, size_t len, size_t *ret_text)
+{
+	size_t n = 0;
+
+	if (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n')
+		n = step_fold(s, len, ret_text);
+	if (n)
+		return n;
+	if (style == YAML_DOUBLE && s[0] == '\\')
+		return step_escape(s, len, ret_text);
+	*ret_text = 1;
+	return style == YAML_SINGLE && s[0] == '\'' && len > 1 ? 2 : 1;
+}
+
+/* Offset in the source of a byte of a plain or quoted text. */
+static size_t flow_offset(const struct yaml_node *node, size_t offset)
+{
+	size_t quote = node->style != YAML_PLAIN && node->source.len >= 2;
+	size_t at = quote, end = node->source.len - quote, text = 0;
+
+	while (at < end) {
+		size_t made = 0;
+		size_t took = step(node->style, node->source.data + at, end - at, &made);
+
+		if (text + made > offset)
+			break;
+		text += made;
+		at += took;
+	}
+	return at;
+}
+
+static size_t leading(const char *s, size_t len, char c)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] == c)
+		n++;
+	return n;
+}
+
+struct line {
+	size_t start, len, next; /* without its line break; start of the one after */
+};
+
+static struct line line_at(struct slice source, size_t start)
+{
+	const char *s = source.data + start;
+	const char *end = memchr(s, '\n', source.len - start);
+	size_t len = end ? (size_t)(end - s) : source.len - start;
+	struct line line = { start, len, start + len + (end != NULL) };
+
+	if (line.len && s[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+/* Spaces that belong to the block, not to the text: those its first text line has more. */
+static size_t block_indent(const struct yaml_node *node, size_t at)
+{
+	size_t breaks = leading(node->text.data, node->text.len, '\n');
+	size_t own = leading(node->text.data + breaks, node->text.len - breaks, ' ');
+
+	while (at < node->source.len) {
+		struct line line = line_at(node->source, at);
+		size_t spaces = leading(node->source.data + at, line.len, ' ');
+
+		if (spaces < line.len)
+			return spaces > own ? spaces - own : 0;
+		at = line.next;
+	}
+	return 0;
+}
+
+/* Offset in the source of a byte of a block text. */
+static size_t block_offset(const struct yaml_node *node, size_t offset)
+{
+	size_t at = line_at(node->source, 0).next; /* after the indicator */
+	size_t indent = block_indent(node, at), text = 0, end = at;
+
+	if (node->style == YAML_FOLDED) /* blank lines at the start count in full */
+		text = leading(node->text.data, node->text.len, '\n');
+	if (offset < text)
+		return at;
+	while (at < node->source.len) {
+		struct line line = line_at(node->source, at);
+		size_t skip = leading(node->source.data + at, line.len, ' ');
+		size_t len;
+
+		skip = skip < indent ? skip : indent;
+		len = line.len - skip;
+		at = line.next;
+		if (len == 0 && node->style == YAML_FOLDED)
+			continue;
+		end = line.start + skip + len;
+		if (offset <= text + len)
+			return line.start + skip + (offset - text);
+		text += len;
+		if (node->style == YAML_LITERAL || (text < node->text.len &&
+						    node->text.data[text] == ' '))
+			text++;
+		else if (text < node->text.len)
+			text += leading(node->text.data + text, node->text.len - text, '\n');
+		if (offset < text) /* the break itself */
+			break;
+	}
+	return end;
+}
+
+void yaml_place(const struct yaml_node *node, size_t offset, unsigned *ret_line,
+		unsigned *ret_column)
+{
+	size_t at = node->block ? block_offset(node, offset) : flow_offset(node, offset);
+	unsigned line = node->source_line, column = node->source_column;
+
+	for (size_t i = 0; i < at; i++) {
+		column++;
+		if (node->source.data[i] == '\n') {
+			line++;
+			column = 1;
+		}
+	}
+	*ret_line = line;
+	*ret_column = column;
 }

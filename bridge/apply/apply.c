@@ -38,16 +38,52 @@ static void keep_field(struct applier *ap, const struct plan_person *person,
 	vec_push(&ap->batch.fields, field);
 }
 
-static void keep_held(struct applier *ap, const struct plan_person *person,
-		      const struct step *step, enum assign_kind kind, bool removed)
+/* Kind of assignment that a step gives or takes; ASSIGN_KIND_COUNT = none. */
+static enum assign_kind step_assigns(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_GRANT:
+	case STEP_REVOKE:
+		return ASSIGN_ROLE;
+	case STEP_SKILL_SET:
+	case STEP_SKILL_REMOVE:
+		return ASSIGN_SKILL;
+	case STEP_LANGUAGE_SET:
+	case STEP_LANGUAGE_REMOVE:
+		return ASSIGN_LANGUAGE;
+	case STEP_GROUP_ADD:
+	case STEP_GROUP_REMOVE:
+		return ASSIGN_GROUP;
+	case STEP_QUEUE_ADD:
+	case STEP_QUEUE_REMOVE:
+		return ASSIGN_QUEUE;
+	default:
+		return ASSIGN_KIND_COUNT;
+	}
+}
+
+static bool step_removes(const struct step *step)
+{
+	return step->kind == STEP_REVOKE || step->kind == STEP_SKILL_REMOVE ||
+	       step->kind == STEP_LANGUAGE_REMOVE || step->kind == STEP_GROUP_REMOVE ||
+	       step->kind == STEP_QUEUE_REMOVE;
+}
+
+static void keep_held(struct applier *ap, const struct step *step, enum state_forget how)
 {
 	struct state_held held = {
-		.person = person->id,
-		.held = { kind, step->item_id, step->division_id, step->level },
-		.forget = removed ? STATE_FORGET : STATE_KEEP,
+		.person = ap->plan->people.items[step->person].id,
+		.held = { .kind = step_assigns(step), .item_id = step->item_id,
+			  .division_id = step->division_id, .level = step->level },
+		.forget = how,
 	};
 
 	vec_push(&ap->batch.held, held);
+}
+
+static bool gives(const struct step *step)
+{
+	return step_assigns(step) != ASSIGN_KIND_COUNT && !step_removes(step);
 }
 
 static void record_done(struct applier *ap, const struct step *step)
@@ -73,28 +109,9 @@ static void record_done(struct applier *ap, const struct step *step)
 	case STEP_DIVISION:
 		keep_field(ap, person, step);
 		break;
-	case STEP_GRANT:
-	case STEP_REVOKE:
-		keep_held(ap, person, step, ASSIGN_ROLE, step->kind == STEP_REVOKE);
-		break;
-	case STEP_SKILL_SET:
-	case STEP_SKILL_REMOVE:
-		keep_held(ap, person, step, ASSIGN_SKILL, step->kind == STEP_SKILL_REMOVE);
-		break;
-	case STEP_LANGUAGE_SET:
-	case STEP_LANGUAGE_REMOVE:
-		keep_held(ap, person, step, ASSIGN_LANGUAGE, step->kind == STEP_LANGUAGE_REMOVE);
-		break;
-	case STEP_GROUP_ADD:
-	case STEP_GROUP_REMOVE:
-		keep_held(ap, person, step, ASSIGN_GROUP, step->kind == STEP_GROUP_REMOVE);
-		break;
-	case STEP_QUEUE_ADD:
-	case STEP_QUEUE_REMOVE:
-		keep_held(ap, person, step, ASSIGN_QUEUE, step->kind == STEP_QUEUE_REMOVE);
-		break;
-	case STEP_KIND_COUNT:
-		assert(!"no such step");
+	default:
+		assert(step_assigns(step) != ASSIGN_KIND_COUNT);
+		keep_held(ap, step, step_removes(step) ? STATE_FORGET : STATE_KEEP);
 	}
 }
 
@@ -109,12 +126,15 @@ static void settle_step(struct applier *ap, uint32_t index, enum step_outcome ou
 	ap->result->outcomes[index] = outcome;
 	ap->result->errors[index] = error;
 	vec_push(&ap->batch.steps, row);
-	if (outcome == OUTCOME_DONE)
+	if (outcome == OUTCOME_DONE) {
 		record_done(ap, step);
-	else if (outcome == OUTCOME_ACCEPTED)
+	} else if (outcome == OUTCOME_ACCEPTED) {
 		vec_push(&ap->accepted, index);
-	else
+	} else {
 		ap->blocked[step->person] = 1;
+		if (gives(step) && outcome != OUTCOME_UNKNOWN)
+			keep_held(ap, step, STATE_UNTRY);
+	}
 }
 
 static bool step_failed(const struct call_result *result, unsigned i)
@@ -140,7 +160,8 @@ static void take_result(struct applier *ap, struct call *call,
 		if (step_failed(result, i))
 			settle_step(ap, call->steps[i], OUTCOME_FAILED, error);
 		else
-			settle_step(ap, call->steps[i], result->outcome, error);
+			settle_step(ap, call->steps[i], result->outcome,
+				    result->outcome == OUTCOME_DONE ? NULL : error);
 	}
 	if (call->journal_id) {
 		struct state_outcome outcome = { call->journal_id, result->outcome,
@@ -170,10 +191,23 @@ static int commit(struct applier *ap, struct err *err)
 {
 	if (state_batch_empty(&ap->batch))
 		return 0;
-	if (ap->a->state->ops->commit(ap->a->state, &ap->batch, err))
+	if (ap->a->state->ops->commit(ap->a->state, &ap->batch, err)) {
+		/* These calls do not leave; the outcomes are tried once more at the end. */
+		ap->batch.intents.count = 0;
 		return -1;
+	}
 	state_batch_clear(&ap->batch);
 	return 0;
+}
+
+static void try_steps(struct applier *ap, const struct call *call)
+{
+	for (unsigned i = 0; i < call->step_count; i++) {
+		const struct step *step = &ap->plan->steps.items[call->steps[i]];
+
+		if (gives(step))
+			keep_held(ap, step, STATE_TRY);
+	}
 }
 
 /* Intents of the batch, and what is known by now, are on disk before it leaves. */
@@ -185,6 +219,7 @@ static int on_before(void *ctx, struct call **calls, size_t count, struct err *e
 		struct state_intent intent = { calls[i], api_op(calls[i]->op)->name };
 
 		vec_push(&ap->batch.intents, intent);
+		try_steps(ap, calls[i]);
 	}
 	return commit(ap, err);
 }
@@ -201,6 +236,12 @@ static int begin(struct applier *ap, struct err *err)
 	for (size_t i = 0; i < plan->forgets.count; i++) {
 		struct state_held held = { plan->forgets.items[i].person_id,
 					   *plan->forgets.items[i].held, STATE_FORGET };
+
+		vec_push(&ap->batch.held, held);
+	}
+	for (size_t i = 0; i < plan->claims.count; i++) {
+		struct state_held held = { plan->claims.items[i].person_id,
+					   plan->claims.items[i].held, STATE_KEEP };
 
 		vec_push(&ap->batch.held, held);
 	}
@@ -223,22 +264,30 @@ static int run_wave(struct applier *ap, unsigned wave, struct err *err)
 	return status;
 }
 
-/* What was accepted counts as done once a reader sees it. */
-static int settle_accepted(struct applier *ap, struct err *err)
+/*
+ * What was accepted counts as done once a reader sees it. What is not seen, and also what
+ * could not be looked at, stays accepted: the next run looks again.
+ */
+static void settle_accepted(struct applier *ap)
 {
 	size_t count = ap->accepted.count;
+	struct err err = ERR_INIT;
+	const char *why = "accepted by the tenant, not yet seen there";
+	char text[ERR_FORMAT_MAX];
 	bool *confirmed;
-	int status;
 
 	if (count == 0)
-		return 0;
+		return;
 	confirmed = arena_array(ap->mem, count, sizeof(*confirmed));
-	status = ap->a->tenant->ops->settle(ap->a->tenant, ap->plan, ap->accepted.items, count,
-					    confirmed, err);
-	for (size_t i = 0; i < count; i++)
+	if (ap->a->tenant->ops->settle(ap->a->tenant, ap->plan, ap->accepted.items, count,
+				       confirmed, &err))
+		why = arena_strdup(ap->mem, err_format(&err, text, sizeof(text)));
+	for (size_t i = 0; i < count; i++) {
 		if (confirmed[i])
 			settle_step(ap, ap->accepted.items[i], OUTCOME_DONE, NULL);
-	return status;
+		else
+			ap->result->errors[ap->accepted.items[i]] = why;
+	}
 }
 
 static void finish_outcomes(struct applier *ap, bool aborted)
@@ -292,8 +341,8 @@ int apply_plan(const struct apply *apply, struct arena *mem, struct apply_result
 	}
 	for (unsigned wave = 0; wave < STEP_WAVES && !status && !*apply->stop; wave++)
 		status = run_wave(&ap, wave, err);
-	if (!status)
-		status = settle_accepted(&ap, err);
+	if (!status && !*apply->stop)
+		settle_accepted(&ap);
 	ret_result->stopped = *apply->stop;
 	finish_outcomes(&ap, status != 0);
 	/* Outcomes are kept also when the run broke off; its own error is what is told. */

@@ -127,7 +127,7 @@ static int set_number(struct loader *load, const struct option *option,
 
 	errno = 0;
 	n = strtoul(text, &end, 10);
-	if (node->text.len == 0 || text[0] < '0' || text[0] > '9' || *end || errno ||
+	if (text[0] < '0' || text[0] > '9' || *end || errno ||
 	    n < option->min || n > option->max)
 		return complain(load, node, "%s: \"%s\" is not a number from %u to %u",
 				option->name, text, option->min, option->max);
@@ -141,8 +141,9 @@ static int set_scalar(struct loader *load, const struct option *option,
 	const char *text = node->text.data;
 	int word;
 
-	if (memchr(text, '\0', node->text.len))
-		return complain(load, node, "%s: text with a NUL byte", option->name);
+	if (node->text.len == 0)
+		return complain(load, node, "%s: the value is empty; leave the line out",
+				option->name);
 	switch (option->type) {
 	case OPT_TEXT:
 		*(const char **)member(load, option) = arena_strdup(&load->config->mem, text);
@@ -210,7 +211,7 @@ static int set_search(struct loader *load, const struct option *option,
 		const struct yaml_node *key = node->keys[i], *value = node->items[i];
 		int near, scope;
 
-		if (value->type != YAML_TEXT)
+		if (value->type != YAML_TEXT || (value->plain && value->text.len == 0))
 			return complain(load, value, "%s.%s: text is expected here",
 					option->name, key->text.data);
 		if (slice_eq_str(key->text, "base")) {
@@ -258,7 +259,13 @@ static int set_searches(struct loader *load, const struct option *option,
 static int set_option(struct loader *load, const struct option *option,
 		      const struct yaml_node *node)
 {
-	load->lines[option - options] = node->line;
+	unsigned *line = &load->lines[option - options];
+
+	/* "directory.uri" may be written as one name and below "directory". */
+	if (*line)
+		return complain(load, node, "%s is given twice; first in line %u", option->name,
+				*line);
+	*line = node->line;
 	switch (option->type) {
 	case OPT_TEXTS:
 	case OPT_PATHS:
@@ -291,7 +298,7 @@ static const struct option *find_option(const char *name, bool *ret_group)
 static void complain_unknown(struct loader *load, const struct yaml_node *key,
 			     const char *name)
 {
-	const char *names[CONFIG_OPTIONS_MAX];
+	const char *names[CONFIG_OPTIONS_MAX] = { NULL };
 	const char *leaf = strrchr(name, '.');
 	size_t prefix = leaf ? (size_t)(leaf - name) + 1 : 0;
 	size_t count = 0;
@@ -300,12 +307,15 @@ static void complain_unknown(struct loader *load, const struct yaml_node *key,
 	_Static_assert(OPTION_COUNT < CONFIG_OPTIONS_MAX, "room for all names");
 	/* Candidates at the same level first: "directory.url" wants "directory.uri". */
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const char *rest = options[i].name + prefix;
-		size_t len = strcspn(rest, ".");
+		const char *rest;
+		size_t len;
 
-		if (strncmp(options[i].name, name, prefix) != 0 ||
-		    (count && strncmp(names[count - 1], rest, len) == 0 &&
-		     names[count - 1][len] == '\0'))
+		if (strncmp(options[i].name, name, prefix) != 0)
+			continue;
+		rest = options[i].name + prefix;
+		len = strcspn(rest, ".");
+		if (count && strncmp(names[count - 1], rest, len) == 0 &&
+		    names[count - 1][len] == '\0')
 			continue;
 		names[count++] = arena_strndup(&load->config->mem, rest, len);
 	}
@@ -435,6 +445,26 @@ static void check_uris(struct loader *load)
 	}
 }
 
+/* The region is part of a host name; an address there would make one nobody meant. */
+static void check_target(struct loader *load)
+{
+	const char *region = load->config->target.region;
+	const char *urls[] = { load->config->target.api_url, load->config->target.login_url };
+	static const char *const names[] = { "target.api_url", "target.login_url" };
+
+	need(load, region || (urls[0] && urls[1]), "target.region",
+	     "missing; for example mypurecloud.de");
+	need(load,
+	     !region || !region[strspn(region, "abcdefghijklmnopqrstuvwxyz"
+					       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")],
+	     "target.region", "a domain is expected, for example mypurecloud.de");
+	for (size_t i = 0; i < 2; i++)
+		need(load,
+		     !urls[i] || strncmp(urls[i], "https://", 8) == 0 ||
+			     strncmp(urls[i], "http://", 7) == 0,
+		     names[i], "an address begins with https:// or http://");
+}
+
 static void check_whole(struct loader *load)
 {
 	struct config *config = load->config;
@@ -450,8 +480,7 @@ static void check_whole(struct loader *load)
 	check_secret(load, &config->directory.password, "directory.password", simple);
 	check_secret(load, &config->target.secret, "target.client_secret", true);
 	need(load, config->target.client_id, "target.client_id", "missing");
-	need(load, config->target.region || (config->target.api_url && config->target.login_url),
-	     "target.region", "missing; for example mypurecloud.de");
+	check_target(load);
 	need(load, config->rules.count, "rules", "missing; it lists the rule files");
 	check_uris(load);
 	if (config->target.region && !config->target.api_url)
@@ -518,75 +547,122 @@ int config_load(const char *path, struct config **ret_config, struct diags *diag
 
 void config_free(struct config *config)
 {
-	struct arena mem;
-
 	if (!config)
 		return;
-	mem = config->mem;
-	arena_release(&mem);
+	arena_release(&config->mem);
 	mem_free(config);
 }
 
-static int read_secret_file(const char *path, const char *what, struct buf *ret,
-			    struct err *err)
+static int check_secret_file(int fd, const char *path, const char *what, bool credential,
+			     struct err *err)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = 0;
+
+	if (fstat(fd, &st))
+		return err_set(err, ERR_INVALID, "%s: cannot look at %s: %s", what, path,
+			       strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_INVALID, "%s: %s is a folder", what, path);
+	/*
+	 * systemd lets the service in by an ACL, whose mask shows as the group's bits
+	 * (systemd.exec(5), LoadCredential=); the folder around it is private.
+	 */
+	if (!credential && S_ISREG(st.st_mode) && (st.st_mode & 077))
+		return err_set(err, ERR_INVALID,
+			       "%s: others may read %s (mode %04o); chmod 600 %s", what, path,
+			       (unsigned)(st.st_mode & 07777), path);
+	return 0;
+}
+
+static int read_all(int fd, const char *path, const char *what, struct buf *ret,
+		    struct err *err)
+{
 	char bytes[CONFIG_SECRET_BYTES_MAX + 1];
+	size_t got = 0;
+	ssize_t n;
+	int status = 0;
+
+	do {
+		n = read(fd, bytes + got, sizeof(bytes) - got);
+		got += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		status = err_set(err, ERR_INVALID, "%s: cannot read %s: %s", what, path,
+				 strerror(errno));
+	else if (got > CONFIG_SECRET_BYTES_MAX)
+		status = err_set(err, ERR_INVALID, "%s: %s is longer than %d bytes", what, path,
+				 CONFIG_SECRET_BYTES_MAX);
+	else
+		buf_add(ret, bytes, got);
+	explicit_bzero(bytes, sizeof(bytes));
+	return status;
+}
+
+static int read_secret_file(const char *path, const char *what, bool credential,
+			    struct buf *ret, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int status;
 
 	if (fd < 0)
-		return err_set(err, ERR_INVALID, "%s_file: cannot open %s: %s", what, path,
+		return err_set(err, ERR_INVALID, "%s: cannot open %s: %s", what, path,
 			       strerror(errno));
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
-		close(fd);
-		return err_set(err, ERR_INVALID,
-			       "%s_file: others may read %s (mode %04o); chmod 600 %s", what,
-			       path, (unsigned)(st.st_mode & 07777), path);
-	}
-	for (;;) {
-		ssize_t n = read(fd, bytes + got, sizeof(bytes) - (size_t)got);
-
-		if (n <= 0)
-			break;
-		got += n;
-	}
+	status = check_secret_file(fd, path, what, credential, err);
+	if (status == 0)
+		status = read_all(fd, path, what, ret, err);
 	close(fd);
-	if (got > CONFIG_SECRET_BYTES_MAX)
-		return err_set(err, ERR_INVALID, "%s_file: %s is longer than %d bytes", what,
-			       path, CONFIG_SECRET_BYTES_MAX);
-	buf_add(ret, bytes, (size_t)got);
-	explicit_bzero(bytes, sizeof(bytes));
+	return status;
+}
+
+/* A systemd credential is a file of that name in a folder that only the service sees. */
+static int read_credential(const char *name, const char *what, struct buf *ret,
+			   struct err *err)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	struct arena mem = ARENA_INIT;
+	int status;
+
+	if (!folder || strchr(name, '/'))
+		return err_set(err, ERR_INVALID, "%s: no systemd credential \"%s\" here", what,
+			       name);
+	status = read_secret_file(arena_printf(&mem, "%s/%s", folder, name), what, true, ret,
+				  err);
+	arena_release(&mem);
+	return status;
+}
+
+static int read_variable(const char *name, const char *what, struct buf *ret, struct err *err)
+{
+	const char *value = getenv(name);
+
+	if (!value)
+		return err_set(err, ERR_INVALID, "%s: the variable %s is not set", what, name);
+	if (strlen(value) > CONFIG_SECRET_BYTES_MAX)
+		return err_set(err, ERR_INVALID, "%s: the variable %s is longer than %d bytes",
+			       what, name, CONFIG_SECRET_BYTES_MAX);
+	buf_addstr(ret, value);
 	return 0;
 }
 
 int config_secret_read(const struct config_secret *secret, const char *what, struct buf *ret,
 		       struct err *err)
 {
-	const char *value, *folder;
+	char from[128];
+	int status;
 
 	buf_clear(ret);
-	if (secret->file) {
-		if (read_secret_file(secret->file, what, ret, err))
-			return -1;
-	} else if (secret->credential) {
-		char path[4096];
-
-		folder = getenv("CREDENTIALS_DIRECTORY");
-		if (!folder || strchr(secret->credential, '/'))
-			return err_set(err, ERR_INVALID,
-				       "%s_credential: no systemd credential \"%s\" here", what,
-				       secret->credential);
-		snprintf(path, sizeof(path), "%s/%s", folder, secret->credential);
-		if (read_secret_file(path, what, ret, err))
-			return -1;
-	} else {
-		value = secret->env ? getenv(secret->env) : NULL;
-		if (!value)
-			return err_set(err, ERR_INVALID, "%s_env: the variable %s is not set",
-				       what, secret->env ? secret->env : "(none)");
-		buf_addstr(ret, value);
-	}
+	snprintf(from, sizeof(from), "%s_%s", what,
+		 secret->file ? "file" : secret->credential ? "credential" : "env");
+	if (secret->file)
+		status = read_secret_file(secret->file, from, false, ret, err);
+	else if (secret->credential)
+		status = read_credential(secret->credential, from, ret, err);
+	else if (secret->env)
+		status = read_variable(secret->env, from, ret, err);
+	else
+		status = err_set(err, ERR_INVALID, "%s: no secret is named", what);
+	if (status)
+		return -1;
 	while (ret->len && (ret->data[ret->len - 1] == '\n' || ret->data[ret->len - 1] == '\r'))
 		ret->data[--ret->len] = '\0';
 	if (ret->len == 0 || memchr(ret->data, '\0', ret->len))
@@ -597,8 +673,16 @@ int config_secret_read(const struct config_secret *secret, const char *what, str
 
 void config_print_help(FILE *out)
 {
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		fprintf(out, "%s%s%s\n    %s\n", options[i].name,
-			options[i].preset[0] ? "  default: " : "", options[i].preset,
-			options[i].help);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *option = &options[i];
+		int first = (int)strcspn(option->preset, " ");
+
+		fprintf(out, "%s", option->name);
+		if (option->type == OPT_ENUM)
+			fprintf(out, "  one of: %s  default: %.*s", option->preset, first,
+				option->preset);
+		else if (option->preset[0])
+			fprintf(out, "  default: %s", option->preset);
+		fprintf(out, "\n    %s\n", option->help);
+	}
 }

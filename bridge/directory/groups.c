@@ -1,5 +1,6 @@
 #include "bridge/directory/groups.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "mappings/dn.h"
@@ -10,11 +11,9 @@
 #define NO_GROUP UINT32_MAX
 
 struct group {
-	uint32_t name;   /* DN, in `names` */
+	uint32_t name; /* number of its DN */
 	bool partial;
-	bool cn_shared;  /* by another group: its plain name is ambiguous */
-	/* Pieces of `members`: a group met twice has two. */
-	uint32_t first_piece;
+	uint32_t first_piece; /* from 1, in `pieces`: a group met twice has two */
 };
 
 struct piece {
@@ -37,7 +36,8 @@ struct membership {
 	VEC(struct group) groups;
 	VEC(uint32_t) members;
 	VEC(struct piece) pieces;
-	struct map cns;             /* lower-case cn -> group; -1 = several */
+	struct map cns;             /* lower-case cn -> group; NO_GROUP = several */
+	uint32_t last; /* group added last */
 	bool wants_uid;
 
 	/* What is left after resolving. */
@@ -116,42 +116,264 @@ static void add_cn(struct membership *m, uint32_t group, struct slice cn)
 
 	text_lower(text, cn.len);
 	if (map_get(&m->cns, key, &other) && other != group)
-		m->groups.items[other].cn_shared = m->groups.items[group].cn_shared = true;
-	else
-		map_set(&m->cns, key, group);
+		group = NO_GROUP;
+	map_set(&m->cns, key, group);
 }
 
 int membership_add(struct membership *m, const char *dn, size_t dn_len,
 		   const struct slice *cns, uint32_t cn_count, struct err *err)
 {
 	struct slice norm;
-	uint32_t name, group;
+	uint32_t name;
 
+	assert(!m->resolved);
 	arena_reset(&m->scratch);
 	if (dn_normalize(&m->scratch, dn, dn_len, &norm, err))
 		return -1;
 	name = name_number(m, norm);
-	group = m->group_of.items[name];
-	if (group == NO_GROUP) {
+	m->last = m->group_of.items[name];
+	if (m->last == NO_GROUP) {
 		struct group fresh = { .name = name };
 
 		if (m->groups.count == MEMBERSHIP_GROUPS_MAX)
 			return err_set(err, ERR_LIMIT, "more than %u groups",
 				       MEMBERSHIP_GROUPS_MAX);
-		group = (uint32_t)m->groups.count;
+		m->last = (uint32_t)m->groups.count;
 		vec_push(&m->groups, fresh);
-		m->group_of.items[name] = group;
-	} else if (group + 1 != m->groups.count) {
-		/* "Added last" is the last one of the list: swap is not possible, so a copy of
-		   the place is made by moving on to a new group that has the same name. */
-		struct group again = m->groups.items[group];
-
-		vec_push(&m->groups, again);
-		group = (uint32_t)m->groups.count - 1;
-		m->group_of.items[name] = group;
+		m->group_of.items[name] = m->last;
 	}
-	add_piece(m, &m->groups.items[group]);
+	add_piece(m, &m->groups.items[m->last]);
 	for (uint32_t i = 0; i < cn_count; i++)
-		add_cn(m, group, cns[i]);
+		add_cn(m, m->last, cns[i]);
 	return 0;
+}
+
+enum member_form member_form_of(const char *attribute)
+{
+	if (text_eq_nocase(attribute, "uniqueMember"))
+		return MEMBER_UNIQUE;
+	return text_eq_nocase(attribute, "memberUid") ? MEMBER_UID : MEMBER_DN;
+}
+
+/* DN#'0101'B: the optional bits of RFC 4517 section 3.3.21 tell reused DNs apart. */
+static size_t without_bits(const char *value, size_t len)
+{
+	size_t at;
+
+	if (len < 4 || value[len - 1] != 'B' || value[len - 2] != '\'')
+		return len;
+	for (at = len - 2; at > 0 && (value[at - 1] == '0' || value[at - 1] == '1'); at--)
+		;
+	return at >= 2 && value[at - 1] == '\'' && value[at - 2] == '#' ? at - 2 : len;
+}
+
+static struct slice uid_key(struct arena *mem, struct slice uid)
+{
+	char *text = arena_bytes(mem, uid.len + 1);
+
+	text[0] = '\0'; /* no normalised DN starts so */
+	memcpy(text + 1, uid.data, uid.len);
+	text_lower(text + 1, uid.len);
+	return slice_of(text, uid.len + 1);
+}
+
+int membership_add_member(struct membership *m, enum member_form form, const char *value,
+			  size_t len, struct err *err)
+{
+	struct slice key;
+
+	assert(m->pieces.count);
+	arena_reset(&m->scratch);
+	if (m->members.count == MEMBERSHIP_MEMBERS_MAX)
+		return err_set(err, ERR_LIMIT, "the groups have more than %u members",
+			       MEMBERSHIP_MEMBERS_MAX);
+	if (form == MEMBER_UID) {
+		key = uid_key(&m->scratch, slice_of(value, len));
+		m->wants_uid = true;
+	} else {
+		if (form == MEMBER_UNIQUE)
+			len = without_bits(value, len);
+		if (dn_normalize(&m->scratch, value, len, &key, err))
+			return -1;
+	}
+	vec_push(&m->members, name_number(m, key));
+	m->pieces.items[m->pieces.count - 1].count++;
+	return 0;
+}
+
+void membership_mark_partial(struct membership *m)
+{
+	assert(m->groups.count);
+	m->groups.items[m->last].partial = true;
+}
+
+/* What a walk needs beside the graph. */
+struct walk {
+	struct membership *m;
+	uint32_t *row_of; /* by name, from 1; 0 = none yet */
+	uint32_t *seen;   /* by group: the wanted group, from 1, that met it last */
+	VEC(uint32_t) todo;
+	bool partial;
+};
+
+static void mark_person(struct walk *walk, uint32_t name, unsigned wanted)
+{
+	struct membership *m = walk->m;
+
+	if (walk->row_of[name] == 0) {
+		for (unsigned i = 0; i < m->words; i++)
+			vec_push(&m->rows, 0);
+		walk->row_of[name] = (uint32_t)(m->rows.count / m->words);
+	}
+	m->rows.items[(size_t)(walk->row_of[name] - 1) * m->words + wanted / 64] |=
+		UINT64_C(1) << wanted % 64;
+}
+
+static void walk_members(struct walk *walk, const struct piece *piece, unsigned wanted)
+{
+	struct membership *m = walk->m;
+
+	for (uint32_t i = 0; i < piece->count; i++) {
+		uint32_t name = m->members.items[piece->first + i];
+		uint32_t group = m->group_of.items[name];
+
+		if (group == NO_GROUP) {
+			mark_person(walk, name, wanted);
+		} else if (walk->seen[group] != wanted + 1) {
+			walk->seen[group] = wanted + 1;
+			vec_push(&walk->todo, group);
+		}
+	}
+}
+
+static void walk_group(struct walk *walk, uint32_t start, unsigned wanted)
+{
+	struct membership *m = walk->m;
+
+	walk->partial = false;
+	walk->seen[start] = wanted + 1;
+	vec_push(&walk->todo, start);
+	while (walk->todo.count) {
+		const struct group *group = &m->groups.items[walk->todo.items[--walk->todo.count]];
+
+		walk->partial |= group->partial;
+		for (uint32_t at = group->first_piece; at; at = m->pieces.items[at - 1].next)
+			walk_members(walk, &m->pieces.items[at - 1], wanted);
+	}
+}
+
+/* The group that a rule means by `name`, or NO_GROUP with the reason in the verdict. */
+static uint32_t find_wanted(struct membership *m, const char *name, struct verdict *verdict)
+{
+	size_t len = strlen(name);
+	struct slice key;
+	uint64_t found = NO_GROUP;
+
+	arena_reset(&m->scratch);
+	if (dn_looks_like(name, len)) {
+		if (dn_normalize(&m->scratch, name, len, &key, NULL) == 0 &&
+		    map_get(&m->names, key, &found))
+			found = m->group_of.items[found];
+	} else {
+		char *text = arena_strndup(&m->scratch, name, len);
+
+		text_lower(text, len);
+		if (map_get(&m->cns, slice_of(text, len), &found) && found == NO_GROUP) {
+			verdict_spoil(verdict,
+				      "several groups are called \"%s\"; the rules must give its DN",
+				      name);
+			return NO_GROUP;
+		}
+	}
+	if (found == NO_GROUP)
+		verdict_spoil(verdict, "no group \"%s\" was read, and rules name it", name);
+	return (uint32_t)found;
+}
+
+/* Keep the people in wanted groups, forget the graph. */
+static void keep_people(struct membership *m, const uint32_t *row_of)
+{
+	for (size_t i = 0; i < m->texts.count; i++) {
+		struct slice text = m->texts.items[i];
+
+		if (row_of[i] == 0)
+			continue;
+		text.data = arena_strndup(&m->people_mem, text.data, text.len);
+		map_set(&m->people, text, row_of[i] - 1);
+	}
+	release_graph(m);
+	m->resolved = true;
+}
+
+void membership_resolve(struct membership *m, struct verdict *verdict)
+{
+	unsigned count = membership_count(m);
+	bool complete = verdict->complete;
+	struct walk walk = { .m = m };
+
+	assert(!m->resolved);
+	walk.row_of = mem_array(m->texts.count + 1, sizeof(*walk.row_of));
+	walk.seen = mem_array(m->groups.count + 1, sizeof(*walk.seen));
+	m->when_absent = mem_zalloc(count + 1);
+	m->unknown = mem_zalloc(count + 1);
+	for (unsigned w = 0; w < count; w++) {
+		uint32_t group = find_wanted(m, m->wanted->names.items[w], verdict);
+
+		if (group == NO_GROUP) {
+			m->unknown[w] = 1;
+			continue;
+		}
+		walk_group(&walk, group, w);
+		m->when_absent[w] = complete && !walk.partial ? GROUP_NO : GROUP_UNKNOWN;
+	}
+	keep_people(m, walk.row_of);
+	vec_release(&walk.todo);
+	mem_free(walk.row_of);
+	mem_free(walk.seen);
+}
+
+bool membership_wants_uid(const struct membership *m)
+{
+	return m->wants_uid;
+}
+
+unsigned membership_count(const struct membership *m)
+{
+	return (unsigned)m->wanted->names.count;
+}
+
+static void add_row(const struct membership *m, struct slice key, unsigned char *answers)
+{
+	unsigned count = membership_count(m);
+	const uint64_t *row;
+	uint64_t number;
+
+	if (!map_get(&m->people, key, &number))
+		return;
+	row = &m->rows.items[number * m->words];
+	for (unsigned w = 0; w < count; w++) {
+		if (row[w / 64] >> w % 64 & 1)
+			answers[w] = GROUP_YES;
+	}
+}
+
+void membership_of(const struct membership *m, struct slice norm_dn,
+		   const struct attr_values *uids, unsigned char *answers)
+{
+	unsigned count = membership_count(m);
+
+	assert(m->resolved);
+	if (count)
+		memcpy(answers, m->when_absent, count);
+	add_row(m, norm_dn, answers);
+	for (uint32_t i = 0; uids && i < uids->count; i++) {
+		struct arena mem = ARENA_INIT;
+
+		add_row(m, uid_key(&mem, uids->items[i]), answers);
+		arena_release(&mem);
+	}
+	for (unsigned w = 0; w < count; w++) {
+		if (m->unknown[w])
+			answers[w] = GROUP_UNKNOWN;
+	}
 }

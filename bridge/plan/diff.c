@@ -82,6 +82,54 @@ static bool division_known(struct planner *p, struct subject *s)
 	return true;
 }
 
+/*
+ * Row 14. Genesys Cloud has no place for other attributes of a SCIM user (help page "SCIM
+ * and Genesys Cloud field mappings"): it takes them and shows them to nobody, so that each
+ * run would set them again.
+ */
+static bool has_place(struct planner *p, const struct record_field *f)
+{
+	enum scim_attr attr = (enum scim_attr)f->field.attr;
+	char place[512] = "";
+
+	switch (attr) {
+	case SCIM_ATTR_USER_NAME:
+	case SCIM_ATTR_EXTERNAL_ID:
+	case SCIM_ATTR_DISPLAY_NAME:
+	case SCIM_ATTR_TITLE:
+	case SCIM_ATTR_ACTIVE:
+	case SCIM_ATTR_EMAILS:
+	case SCIM_ATTR_PHONE_NUMBERS:
+	case SCIM_ATTR_EMPLOYEE_NUMBER:
+	case SCIM_ATTR_DIVISION:
+	case SCIM_ATTR_DEPARTMENT:
+	case SCIM_ATTR_MANAGER:
+	case SCIM_ATTR_DATE_HIRE:
+		return true;
+	default:
+		break;
+	}
+	if (p->no_place[attr])
+		return false;
+	p->no_place[attr] = true;
+	if (p->in->rules)
+		rules_origin_text(p->in->rules, f->origin, place, sizeof(place));
+	plan_warn(p, "%s%sthe tenant has no attribute %s for users; it is left out", place,
+		  place[0] ? ": " : "", scim_attr(attr)->name);
+	return false;
+}
+
+/* Row 13, merge: our word only where nobody else has spoken. */
+static bool merge_sets(const struct subject *s, const struct record_field *f, const char *old)
+{
+	enum scim_attr attr = (enum scim_attr)f->field.attr;
+	const char *last = recorded_value(s->recorded, attr, f->field.key);
+
+	if (old)
+		return last && scim_value_same(attr, last, old);
+	return !last || !scim_value_same(attr, last, f->field.value);
+}
+
 /* Rows 12 and 13. `account` NULL: a new one. */
 static void diff_field(struct planner *p, const struct subject *s,
 		       const struct account *account, const struct record_field *f)
@@ -102,10 +150,8 @@ static void diff_field(struct planner *p, const struct subject *s,
 	}
 	if (old && scim_value_same(attr, old, f->field.value))
 		return;
-	if (account && (f->own == OWN_NEVER || f->own == OWN_SEED ||
-			(f->own == OWN_MERGE && old)))
-		return;
-	if (!account && f->own == OWN_NEVER)
+	if (f->own == OWN_NEVER || (account && f->own == OWN_SEED) ||
+	    (account && f->own == OWN_MERGE && !merge_sets(s, f, old)))
 		return;
 	if (attr == SCIM_ATTR_DIVISION)
 		add_division(p, s, f, old);
@@ -119,6 +165,8 @@ static void diff_profile(struct planner *p, const struct subject *s,
 	for (unsigned i = 0; i < s->record->field_count; i++) {
 		const struct record_field *f = &s->record->fields[i];
 
+		if (!has_place(p, f))
+			continue;
 		/* active is a step of its own; a new account's userName rides in CREATE. */
 		if (f->field.attr == SCIM_ATTR_ACTIVE ||
 		    (!account && f->field.attr == SCIM_ATTR_USER_NAME))
@@ -129,11 +177,29 @@ static void diff_profile(struct planner *p, const struct subject *s,
 
 /* --- assignments ------------------------------------------------------------------------- */
 
-struct side {
-	const struct held *held;
-	const struct assignment *from;            /* wanted */
-	const struct recorded_held *recorded;
-};
+/*
+ * Small lists: found by looking, so that the texts beside them need no sorting along. A
+ * person has a few dozen assignments at most.
+ */
+static size_t find_held(const struct held *list, size_t count, const struct held *what)
+{
+	size_t i = 0;
+
+	while (i < count && held_cmp(&list[i], what) != 0)
+		i++;
+	return i;
+}
+
+static void add_wanted(struct planner *p, const struct held *held, const struct assignment *a)
+{
+	size_t at = find_held(p->wanted.items, p->wanted.count, held);
+
+	if (at == p->wanted.count) {
+		vec_push(&p->wanted, *held);
+		vec_push(&p->wanted_from, a);
+	}
+	/* Else the same under two names: no division, and Home by its name. */
+}
 
 static void resolve_wanted(struct planner *p, struct subject *s)
 {
@@ -146,11 +212,13 @@ static void resolve_wanted(struct planner *p, struct subject *s)
 		struct held held;
 
 		if (plan_resolve_assignment(&p->in->present->catalogue, a, &held, why)) {
-			vec_push(&p->wanted, held);
-			vec_push(&p->wanted_from, a);
-		} else {
-			plan_skip(p, s, false, a->origin, "%s; not assigned", why);
+			add_wanted(p, &held, a);
+			continue;
 		}
+		/* What it should have been nobody knows: to take others away would guess. */
+		p->frozen |= (uint8_t)(1u << a->kind);
+		plan_skip(p, s, false, a->origin, "%s; their %ss are left as they are", why,
+			  assign_kind_name(a->kind));
 	}
 }
 
@@ -167,19 +235,6 @@ static void resolve_recorded(struct planner *p, const struct subject *s)
 			vec_push(&p->recorded_from, r);
 		}
 	}
-}
-
-/*
- * Small lists: found by looking, so that the texts beside them need no sorting along. A
- * person has a few dozen assignments at most.
- */
-static size_t find_held(const struct held *list, size_t count, const struct held *what)
-{
-	size_t i = 0;
-
-	while (i < count && held_cmp(&list[i], what) != 0)
-		i++;
-	return i;
 }
 
 static struct step *add_assign_step(struct planner *p, enum step_kind kind,
@@ -231,29 +286,54 @@ static const char *level_text(struct planner *p, const struct held *held)
 	return arena_printf(p->mem, "%g", held->level);
 }
 
+/* Rows 7 and 8: held as wanted, and ours. */
+static void claim(struct planner *p, const struct subject *s, const struct held *held)
+{
+	const struct catalogue *cat = &p->in->present->catalogue;
+	struct plan_claim claim = { .person_id = subject_id(s) };
+
+	claim.held.kind = held->kind;
+	claim.held.level = held->level;
+	claim.held.item_id =
+		catalogue_item(cat, (enum catalogue_kind)held->kind, held->item)->id;
+	if (held->kind == ASSIGN_ROLE)
+		claim.held.division_id =
+			held->division == ITEM_ALL
+				? "*" : catalogue_item(cat, CAT_DIVISION, held->division)->id;
+	vec_push(&p->plan->claims, claim);
+}
+
+static bool same_level(double a, double b)
+{
+	double apart = a - b;
+
+	/* Levels are decimals that went through JSON there and back. */
+	return apart < 1e-9 && apart > -1e-9;
+}
+
 /* Rows 5-11. `present` and `recorded` NULL = not there. */
-static void want(struct planner *p, const struct assignment *a, const struct held *wanted,
-		 const struct held *present, const struct held *recorded, bool created)
+static void want(struct planner *p, const struct subject *s, const struct assignment *a,
+		 const struct held *wanted, const struct held *present,
+		 const struct recorded_held *recorded)
 {
 	enum step_kind kind = add_kinds[wanted->kind];
+	bool changed, sure = recorded && !recorded->tentative;
 	struct step *step;
 
-	if (a->own == OWN_NEVER || (a->own == OWN_SEED && !created))
+	if (a->own == OWN_NEVER || (a->own == OWN_SEED && s->account != ACCOUNT_NONE))
 		return;
-	if (!present) {
-		if (recorded && a->own == OWN_MERGE)
-			return; /* row 6: somebody took it away; merge respects that */
-		step = add_assign_step(p, kind, wanted, a->origin);
-		step->drift = recorded != NULL;
+	if (present && same_level(present->level, wanted->level)) {
+		if (recorded ? recorded->tentative : s->new_link)
+			claim(p, s, present);
 		return;
 	}
-	if (present->level == wanted->level)
-		return; /* rows 7, 8 */
-	if (a->own == OWN_MERGE && recorded && recorded->level != present->level)
-		return; /* row 11: somebody changed what we had set; merge respects that */
-	step = add_assign_step(p, kind, wanted, a->origin);
-	step->old_text = level_text(p, present);
-	step->drift = recorded && recorded->level != present->level;
+	/* Rows 6 and 11: somebody else changed what we had set; merge respects that. */
+	changed = sure && (!present || !same_level(recorded->level, present->level));
+	if (changed && a->own == OWN_MERGE)
+		return;
+	step = add_assign_step(p, kind, wanted, a->origin); /* rows 5, 6, 9-11 */
+	step->old_text = present ? level_text(p, present) : NULL;
+	step->drift = changed;
 }
 
 /* Row 3 under manage: is this group or queue one that rules or the record speak of? */
@@ -285,17 +365,21 @@ static void unwanted(struct planner *p, const struct subject *s, const struct he
 		return;
 	if (!ours && (own != OWN_MANAGE || !stated || !manages_item(p, present)))
 		return;
+	if (!p->removals)
+		return;
 	step = add_assign_step(p, remove_kinds[present->kind], present, 0);
 	step->old_text = level_text(p, present);
 	step->drift = !ours;
 }
 
-static bool kind_is_frozen(const struct record *record, enum assign_kind kind)
+static uint8_t frozen_kinds(const struct record *record)
 {
+	uint8_t kinds = 0;
+
 	for (unsigned i = 0; i < record->problem_count; i++)
-		if (record->problems[i].scope == PROBLEM_KIND && record->problems[i].what == kind)
-			return true;
-	return false;
+		if (record->problems[i].scope == PROBLEM_KIND)
+			kinds |= (uint8_t)(1u << record->problems[i].what);
+	return kinds;
 }
 
 static void diff_kind(struct planner *p, const struct subject *s,
@@ -315,8 +399,8 @@ static void diff_kind(struct planner *p, const struct subject *s,
 			continue;
 		at = find_held(present, count, wanted);
 		was = find_held(p->recorded.items, p->recorded.count, wanted);
-		want(p, p->wanted_from.items[w], wanted, at < count ? &present[at] : NULL,
-		     was < p->recorded.count ? &p->recorded.items[was] : NULL, !account);
+		want(p, s, p->wanted_from.items[w], wanted, at < count ? &present[at] : NULL,
+		     was < p->recorded.count ? p->recorded_from.items[was] : NULL);
 	}
 	for (size_t i = 0; i < count; i++) {
 		size_t was;
@@ -342,16 +426,15 @@ static void diff_kind(struct planner *p, const struct subject *s,
 static void diff_assignments(struct planner *p, struct subject *s,
 			     const struct account *account)
 {
+	p->frozen = frozen_kinds(s->record);
 	resolve_wanted(p, s);
 	resolve_recorded(p, s);
 	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++) {
-		if (kind_is_frozen(s->record, kind))
+		if (p->frozen & (1u << kind))
 			continue;
-		if (account && (account->unknown_kinds & (1u << kind))) {
-			plan_skip(p, s, false, 0, "the tenant did not show the account's %ss; they "
-				  "are left as they are", assign_kind_name(kind));
+		/* Not shown: the tenant's verdict has said so once, for everybody. */
+		if (account && (account->unknown_kinds & (1u << kind)))
 			continue;
-		}
 		diff_kind(p, s, account, kind);
 	}
 }
@@ -363,9 +446,9 @@ static void say_problems(struct planner *p, const struct subject *s)
 	for (unsigned i = 0; i < s->record->problem_count; i++) {
 		const struct problem *problem = &s->record->problems[i];
 
-		if (problem->scope == PROBLEM_NOTE)
+		if (problem->scope == PROBLEM_NOTE && p->notes++ < NOTES_MAX)
 			plan_warn(p, "%s: %s", subject_user_name(s), problem->text);
-		else
+		else if (problem->scope != PROBLEM_NOTE)
 			plan_skip(p, s, false, problem->origin, "%s", problem->text);
 	}
 }
@@ -378,6 +461,12 @@ static void create(struct planner *p, struct subject *s)
 	if (!record_text(s->record, SCIM_ATTR_DISPLAY_NAME)) {
 		plan_skip(p, s, true, 0, "displayName is not stated; an account can not be "
 			  "created without it");
+		return;
+	}
+	/* Half a list of accounts: this one may be in the other half. */
+	if (!p->in->present->verdict.complete) {
+		plan_skip(p, s, true, 0, "not created, since the tenant was not read completely: "
+			  "the account may exist");
 		return;
 	}
 	plan_begin(p, s, PERSON_CREATE); /* row 20 */
@@ -403,18 +492,63 @@ static void add_active(struct planner *p, const struct subject *s, enum step_kin
 	step->drift = kind == STEP_ENABLE && s->recorded && !s->recorded->link.left;
 }
 
+/* May we turn the account on or off? What we turned off when somebody left, we turn on. */
+static bool rules_active(const struct subject *s)
+{
+	const struct record *record = s->record;
+
+	for (unsigned i = 0; i < record->field_count; i++)
+		if (record->fields[i].field.attr == SCIM_ATTR_ACTIVE)
+			return record->fields[i].own == OWN_MANAGE ||
+			       (record->fields[i].own != OWN_NEVER && s->recorded &&
+				s->recorded->link.left);
+	return false;
+}
+
 static bool name_is_free(struct planner *p, const struct subject *s)
 {
 	const char *user_name = subject_user_name(s);
-	uint64_t found;
+	const struct account *account = &p->in->present->accounts.items[s->account];
+	const char *has = account_text(account, SCIM_ATTR_USER_NAME);
+	uint32_t found;
 
-	if (!map_get(&p->in->present->by_user_name, plan_user_name_key(p->mem, user_name),
-		     &found) ||
-	    found == s->account)
+	if ((has && scim_value_same(SCIM_ATTR_USER_NAME, has, user_name)) ||
+	    !plan_find_user_name(p->in->present, user_name, &found) || found == s->account)
 		return true;
-	plan_skip(p, s, true, 0, "the login name %s is held by account %s", user_name,
-		  p->in->present->accounts.items[found].id);
+	account = &p->in->present->accounts.items[found];
+	plan_skip(p, s, true, 0, "the login name %s is to be theirs, but is held by the %s"
+		  "account %s; nothing is done for them until it is free", user_name,
+		  account->state == ACCOUNT_DELETED    ? "deleted "
+		  : account->state == ACCOUNT_INACTIVE ? "inactive "
+						       : "",
+		  account->id);
 	return false;
+}
+
+/* The steps of a linked account (row 24). */
+static void update(struct planner *p, struct subject *s, const struct account *account,
+		   bool wants_active)
+{
+	bool turn = (account->state == ACCOUNT_ACTIVE) != wants_active && rules_active(s);
+
+	plan_begin(p, s, turn && wants_active ? PERSON_RETURN : PERSON_UPDATE);
+	if (turn && !wants_active) {
+		add_active(p, s, STEP_DISABLE);
+	} else if (wants_active) {
+		diff_profile(p, s, account);
+		diff_assignments(p, s, account);
+		if (turn)
+			add_active(p, s, STEP_ENABLE);
+	}
+}
+
+/* Forget the person of the plan that was begun last. */
+static void drop(struct planner *p)
+{
+	struct plan *plan = p->plan;
+
+	plan->steps.count = plan->people.items[plan->people.count - 1].first_step;
+	plan_end(p);
 }
 
 void plan_diff(struct planner *p, struct subject *s)
@@ -439,24 +573,14 @@ void plan_diff(struct planner *p, struct subject *s)
 		plan_skip(p, s, true, 0, "its account %s was deleted in the tenant", account->id);
 		return;
 	}
-	if (plan_protected(p, account, &why)) {
+	if (!name_is_free(p, s))
+		return;
+	update(p, s, account, wants_active);
+	if (p->plan->steps.count > p->plan->people.items[p->plan->people.count - 1].first_step &&
+	    plan_protected(p, account, &why)) {
+		drop(p);
 		plan_skip(p, s, true, 0, "%s", why);
 		return;
 	}
-	if (!name_is_free(p, s))
-		return;
-	/* Row 24. */
-	plan_begin(p, s, account->state == ACCOUNT_INACTIVE && wants_active ? PERSON_RETURN
-									    : PERSON_UPDATE);
-	if (!wants_active) {
-		if (account->state == ACCOUNT_ACTIVE)
-			add_active(p, s, STEP_DISABLE);
-		plan_end(p);
-		return;
-	}
-	diff_profile(p, s, account);
-	diff_assignments(p, s, account);
-	if (account->state == ACCOUNT_INACTIVE)
-		add_active(p, s, STEP_ENABLE);
 	plan_end(p);
 }

@@ -25,6 +25,11 @@ bool plan_protected(struct planner *p, const struct account *account, const char
 		*ret_why = "the account is protected (protect.accounts)";
 		return true;
 	}
+	if (config->protect.roles.count && (account->unknown_kinds & (1u << ASSIGN_ROLE))) {
+		*ret_why = "the account may be protected: the tenant did not show its roles "
+			   "(protect.roles)";
+		return true;
+	}
 	for (unsigned i = 0; i < account->held_count; i++) {
 		const char *role;
 

@@ -23,28 +23,29 @@ static bool absence_is_proved(struct planner *p, unsigned long absent)
 	return !why;
 }
 
-static void leave(struct planner *p, const struct subject *s)
+/*
+ * Row 23: the account is no longer there, or not shown. A warning, not a person left out:
+ * one whose account an administrator deleted would make every later run one "in part".
+ */
+void plan_say_missing(struct planner *p)
 {
-	const struct account *account;
+	if (p->missing)
+		plan_warn(p, "%lu people left the directory whose accounts were not in what the "
+			     "tenant listed; nothing is done. First: %s, account %s", p->missing,
+			  subject_user_name(p->first_missing),
+			  p->first_missing->recorded->link.account_id);
+}
+
+static void disable(struct planner *p, const struct subject *s, const struct account *account)
+{
 	const char *why;
 	struct step *step;
 
-	if (s->account == ACCOUNT_NONE) {
-		/* Row 23: no longer there, or not shown. One that we disabled is done with. */
-		if (!s->recorded->link.left)
-			plan_skip(p, s, false, 0, "left the directory, but account %s was not in "
-				  "what the tenant listed; nothing is done",
-				  s->recorded->link.account_id);
-		return;
-	}
-	account = &p->in->present->accounts.items[s->account];
-	if (account->state != ACCOUNT_ACTIVE)
-		return; /* row 26 */
 	if (plan_protected(p, account, &why)) {
 		plan_skip(p, s, true, 0, "%s", why);
 		return;
 	}
-	plan_begin(p, s, PERSON_LEAVE); /* row 25 */
+	plan_begin(p, s, PERSON_LEAVE);
 	step = plan_step(p, STEP_DISABLE);
 	step->attr = SCIM_ATTR_ACTIVE;
 	step->old_text = "true";
@@ -52,17 +53,28 @@ static void leave(struct planner *p, const struct subject *s)
 	plan_end(p);
 }
 
-void plan_leavers(struct planner *p)
+void plan_leave(struct planner *p, const struct subject *s)
+{
+	const struct account *account;
+
+	if (s->account == ACCOUNT_NONE) {
+		/* One that we disabled is done with. */
+		if (!s->recorded->link.left && !p->missing++)
+			p->first_missing = s;
+		return;
+	}
+	account = &p->in->present->accounts.items[s->account];
+	if (account->state == ACCOUNT_ACTIVE)
+		disable(p, s, account); /* row 25; else row 26 */
+}
+
+bool plan_may_leave(struct planner *p)
 {
 	unsigned long absent = 0;
 
 	if (p->in->only)
-		return;
+		return false;
 	for (size_t i = 0; i < p->subject_count; i++)
 		absent += !p->subjects[i].record && !p->subjects[i].recorded->link.left;
-	if (plan_count_dropped(p) || !absence_is_proved(p, absent))
-		return;
-	for (size_t i = 0; i < p->subject_count; i++)
-		if (!p->subjects[i].record && !p->subjects[i].skip)
-			leave(p, &p->subjects[i]);
+	return !plan_count_dropped(p) && absence_is_proved(p, absent);
 }

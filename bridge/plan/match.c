@@ -8,13 +8,21 @@
 
 #include "scim/base/banned.h"
 
-struct slice plan_user_name_key(struct arena *mem, const char *user_name)
+bool plan_find_user_name(const struct present *present, const char *user_name,
+			 uint32_t *ret_account)
 {
-	size_t len = strlen(user_name);
-	char *key = arena_strndup(mem, user_name, len);
+	char key[SCIM_VALUE_BYTES_MAX + 1];
+	size_t len = user_name ? strlen(user_name) : 0;
+	uint64_t found;
 
+	if (!len || len >= sizeof(key))
+		return false;
+	memcpy(key, user_name, len);
 	text_lower(key, len);
-	return slice_of(key, len);
+	if (!map_get(&present->by_user_name, slice_of(key, len), &found))
+		return false;
+	*ret_account = (uint32_t)found;
+	return true;
 }
 
 const char *subject_id(const struct subject *subject)
@@ -34,24 +42,41 @@ const char *subject_user_name(const struct subject *subject)
 
 /* --- which external ids must be known ---------------------------------------------------- */
 
-static bool by_user_name(const struct present *present, struct arena *mem,
-			 const char *user_name, uint64_t *ret)
+/* Bit per account: is it linked to anybody? */
+static unsigned char *linked_accounts(const struct plan_input *in, struct arena *mem)
 {
-	return user_name && map_get(&present->by_user_name, plan_user_name_key(mem, user_name),
-				    ret);
+	unsigned char *bits = arena_array(mem, in->present->accounts.count / 8 + 1, 1);
+	uint64_t found;
+
+	for (size_t i = 0; i < in->recorded_count; i++)
+		if (map_get(&in->present->by_id, slice_str(in->recorded[i].link.account_id),
+			    &found))
+			bits[found / 8] |= (unsigned char)(1u << (found % 8));
+	return bits;
+}
+
+/* Keep of the accounts those that nobody is linked to. */
+static unsigned drop_linked(const struct plan_input *in, struct arena *mem, uint32_t *ids,
+			    unsigned count)
+{
+	const unsigned char *linked = count ? linked_accounts(in, mem) : NULL;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (!(linked[ids[i] / 8] & (1u << (ids[i] % 8))))
+			ids[kept++] = ids[i];
+	return kept;
 }
 
 void plan_questions(const struct plan_input *in, struct arena *mem, const uint32_t **ret_ids,
 		    unsigned *ret_count, bool *ret_all, bool *ret_deleted)
 {
-	struct map linked = { 0 }, accounts = { 0 };
-	uint32_t *ids = arena_array(mem, in->record_count + 1, sizeof(*ids));
-	unsigned count = 0;
+	struct map linked = { 0 };
+	VEC(uint32_t) held = { 0 };
+	uint32_t *ids, found;
 
-	for (size_t i = 0; i < in->recorded_count; i++) {
+	for (size_t i = 0; i < in->recorded_count; i++)
 		map_set(&linked, slice_str(in->recorded[i].link.person_id), 1);
-		map_set(&accounts, slice_str(in->recorded[i].link.account_id), 1);
-	}
 	*ret_deleted = false;
 	/*
 	 * A run that was cut off may have made an account whose person has been renamed
@@ -61,53 +86,65 @@ void plan_questions(const struct plan_input *in, struct arena *mem, const uint32
 		   in->present->accounts.count > 0;
 	for (size_t i = 0; i < in->record_count; i++) {
 		const struct record *record = in->records[i];
-		bool is_linked = map_get(&linked, slice_str(record->id), NULL);
-		uint64_t found;
 
 		if (record_frozen(record))
 			continue;
 		/* Nobody lives who has this name: it is for a new account, or a rename. */
-		if (!by_user_name(in->present, mem, record_text(record, SCIM_ATTR_USER_NAME),
-				  &found))
+		if (!plan_find_user_name(in->present, record_text(record, SCIM_ATTR_USER_NAME),
+					 &found))
 			*ret_deleted = true;
-		else if (!is_linked &&
-			 !map_get(&accounts,
-				  slice_str(in->present->accounts.items[found].id), NULL))
-			ids[count++] = (uint32_t)found;
+		else if (!map_get(&linked, slice_str(record->id), NULL))
+			vec_push(&held, found);
 	}
 	map_release(&linked);
-	map_release(&accounts);
+	ids = arena_array(mem, held.count + 1, sizeof(*ids));
+	if (held.count)
+		memcpy(ids, held.items, held.count * sizeof(*ids));
+	*ret_count = drop_linked(in, mem, ids, (unsigned)held.count);
 	*ret_ids = ids;
-	*ret_count = count;
+	vec_release(&held);
 }
 
 /* --- subjects ---------------------------------------------------------------------------- */
 
-static int record_order(const void *a, const void *b)
+/*
+ * Ids in order. The first bytes stand beside the pointer: a million records are far apart
+ * in memory, and most compares need not go there.
+ */
+struct key {
+	uint64_t first; /* big-endian, so that numbers and bytes compare alike */
+	const char *id;
+	const void *item;
+};
+
+static struct key make_key(const char *id, const void *item)
 {
-	return strcmp((*(struct record *const *)a)->id, (*(struct record *const *)b)->id);
+	struct key key = { .id = id, .item = item };
+	size_t len = strnlen(id, sizeof(key.first));
+
+	for (size_t i = 0; i < sizeof(key.first); i++)
+		key.first = key.first << 8 | (i < len ? (unsigned char)id[i] : 0);
+	return key;
 }
 
-static int recorded_order(const void *a, const void *b)
+static int key_order(const void *a, const void *b)
 {
-	return strcmp((*(const struct recorded *const *)a)->link.person_id,
-		      (*(const struct recorded *const *)b)->link.person_id);
+	const struct key *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return strcmp(x->id, y->id);
 }
 
-/* The state gives them in this order already; nothing rests on that. */
-static const struct recorded **sort_recorded(struct planner *p)
+/* The state gives its own in this order already; nothing rests on that. */
+static void sort_keys(struct key *keys, size_t count)
 {
-	const struct plan_input *in = p->in;
-	const struct recorded **list = mem_array(in->recorded_count + 1, sizeof(*list));
 	bool sorted = true;
 
-	for (size_t i = 0; i < in->recorded_count; i++) {
-		list[i] = &in->recorded[i];
-		sorted = sorted && (i == 0 || recorded_order(&list[i - 1], &list[i]) < 0);
-	}
+	for (size_t i = 1; i < count && sorted; i++)
+		sorted = key_order(&keys[i - 1], &keys[i]) <= 0;
 	if (!sorted)
-		qsort(list, in->recorded_count, sizeof(*list), recorded_order);
-	return list;
+		qsort(keys, count, sizeof(*keys), key_order);
 }
 
 /* The same directory id twice can not be told apart: both wait. */
@@ -128,13 +165,16 @@ static void refuse_same_id(struct planner *p)
 static void make_subjects(struct planner *p)
 {
 	const struct plan_input *in = p->in;
-	struct record **sorted = mem_array(in->record_count + 1, sizeof(*sorted));
-	const struct recorded **links = sort_recorded(p);
+	struct key *records = mem_array(in->record_count + 1, sizeof(*records));
+	struct key *links = mem_array(in->recorded_count + 1, sizeof(*links));
 	size_t r = 0, l = 0;
 
-	if (in->record_count)
-		memcpy(sorted, in->records, in->record_count * sizeof(*sorted));
-	qsort(sorted, in->record_count, sizeof(*sorted), record_order);
+	for (size_t i = 0; i < in->record_count; i++)
+		records[i] = make_key(in->records[i]->id, in->records[i]);
+	for (size_t i = 0; i < in->recorded_count; i++)
+		links[i] = make_key(in->recorded[i].link.person_id, &in->recorded[i]);
+	sort_keys(records, in->record_count);
+	sort_keys(links, in->recorded_count);
 	p->subjects = arena_array(p->mem, in->record_count + in->recorded_count + 1,
 				  sizeof(*p->subjects));
 	while (r < in->record_count || l < in->recorded_count) {
@@ -146,46 +186,108 @@ static void make_subjects(struct planner *p)
 		else if (l == in->recorded_count)
 			order = -1;
 		else
-			order = strcmp(sorted[r]->id, links[l]->link.person_id);
+			order = key_order(&records[r], &links[l]);
 		s->account = ACCOUNT_NONE;
 		if (order <= 0)
-			s->record = sorted[r++];
+			s->record = records[r++].item;
 		if (order >= 0)
-			s->recorded = links[l++];
+			s->recorded = links[l++].item;
 	}
-	mem_free(sorted);
+	mem_free(records);
 	mem_free(links);
 	refuse_same_id(p);
 }
 
-/* Two people who want one name (or external id): neither gets it. */
-static void refuse_same_value(struct planner *p, enum scim_attr attr)
+/* A value that somebody wants, for finding two who want the same. */
+struct wish {
+	uint64_t hash;
+	const char *value;
+	uint32_t subject;
+	bool case_exact;
+};
+
+/* FNV-1a, of the lower case where case does not count; it only has to bring equals together. */
+static uint64_t wish_hash(const char *value, bool case_exact)
 {
-	struct map seen = { 0 };
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if (!case_exact && c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		hash = (hash ^ c) * UINT64_C(0x100000001b3);
+	}
+	return hash;
+}
+
+static int wish_same(const struct wish *a, const struct wish *b)
+{
+	return a->case_exact ? strcmp(a->value, b->value)
+			     : text_cmp_nocase(a->value, strlen(a->value), b->value,
+					       strlen(b->value));
+}
+
+static int wish_order(const void *a, const void *b)
+{
+	const struct wish *x = a, *y = b;
+	int order;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	order = wish_same(x, y);
+	if (order)
+		return order;
+	return x->subject < y->subject ? -1 : x->subject > y->subject;
+}
+
+static size_t collect_wishes(struct planner *p, enum scim_attr attr, struct wish *wishes)
+{
+	bool case_exact = scim_attr(attr)->case_exact;
+	size_t count = 0;
 
 	for (size_t i = 0; i < p->subject_count; i++) {
-		struct subject *s = &p->subjects[i], *other;
-		const char *value = s->record ? record_text(s->record, attr) : NULL;
-		uint64_t found;
-		struct slice key;
+		const struct subject *s = &p->subjects[i];
+		const char *value = s->record && !s->skip ? record_text(s->record, attr) : NULL;
 
-		if (!value || s->skip)
-			continue;
-		key = scim_attr(attr)->case_exact ? slice_str(value)
-						  : plan_user_name_key(p->mem, value);
-		if (!map_get(&seen, key, &found)) {
-			map_set(&seen, key, i);
+		if (value)
+			wishes[count++] = (struct wish){ wish_hash(value, case_exact), value,
+							 (uint32_t)i, case_exact };
+	}
+	return count;
+}
+
+/* Two people who want one name (or external id): neither gets it. Row 29. */
+static void refuse_same_value(struct planner *p, enum scim_attr attr)
+{
+	struct wish *wishes = mem_array(p->subject_count + 1, sizeof(*wishes));
+	uint32_t *others = mem_array(p->subject_count + 1, sizeof(*others)); /* subject + 1 */
+	size_t count = collect_wishes(p, attr, wishes), first = 0;
+
+	qsort(wishes, count, sizeof(*wishes), wish_order);
+	for (size_t i = 1; i < count; i++) {
+		if (wishes[i].hash != wishes[first].hash || wish_same(&wishes[i], &wishes[first])) {
+			first = i;
 			continue;
 		}
-		other = &p->subjects[found];
-		if (!other->skip)
-			plan_skip(p, other, true, 0, "two people have the %s \"%s\": %s and %s",
-				  scim_attr(attr)->name, value, other->record->dn, s->record->dn);
-		plan_skip(p, s, true, 0, "two people have the %s \"%s\": %s and %s",
-			  scim_attr(attr)->name, value, other->record->dn, s->record->dn);
-		other->skip = s->skip = true;
+		others[wishes[i].subject] = wishes[first].subject + 1;
+		if (i == first + 1)
+			others[wishes[first].subject] = wishes[i].subject + 1;
 	}
-	map_release(&seen);
+	/* In the order of the people, so that the same inputs are told the same way. */
+	for (size_t i = 0; i < p->subject_count; i++) {
+		struct subject *s = &p->subjects[i], *other;
+
+		if (!others[i])
+			continue;
+		other = &p->subjects[others[i] - 1];
+		plan_skip(p, s, true, 0, "two people have the %s \"%s\": %s and %s",
+			  scim_attr(attr)->name, record_text(s->record, attr), s->record->dn,
+			  other->record->dn);
+		s->skip = true;
+	}
+	mem_free(wishes);
+	mem_free(others);
 }
 
 static void freeze_undecided(struct planner *p)
@@ -225,15 +327,19 @@ static void match_link(struct planner *p, struct subject *s)
 	uint64_t found;
 
 	s->linked = true;
-	if (map_get(&p->linked_accounts, slice_str(id), &found)) {
+	if (map_get(&p->in->present->by_id, slice_str(id), &found)) {
+		s->account = (uint32_t)found;
+		if (p->owners[found])
+			refuse_shared_account(p, &p->subjects[p->owners[found] - 1], s);
+		else
+			p->owners[found] = (uint32_t)(s - p->subjects) + 1;
+		return;
+	}
+	if (map_get(&p->lost_accounts, slice_str(id), &found)) {
 		refuse_shared_account(p, &p->subjects[found], s);
 		return;
 	}
-	map_set(&p->linked_accounts, slice_str(id), (uint64_t)(s - p->subjects));
-	if (map_get(&p->in->present->by_id, slice_str(id), &found)) {
-		s->account = (uint32_t)found;
-		return;
-	}
+	map_set(&p->lost_accounts, slice_str(id), (uint64_t)(s - p->subjects));
 	if (s->record && !s->skip) {
 		plan_skip(p, s, true, 0, "its account %s was not in what the tenant listed; it may "
 			  "have been deleted there", id); /* row 23 */
@@ -273,7 +379,7 @@ static bool match_external_id(struct planner *p, struct subject *s, const struct
 		return true;
 	}
 	account = &p->in->present->accounts.items[found];
-	if (map_get(&p->linked_accounts, slice_str(account->id), NULL)) {
+	if (p->owners[found]) {
 		plan_skip(p, s, true, 0, "account %s carries its external id but is linked to "
 			  "somebody else", account->id);
 		s->skip = true;
@@ -281,7 +387,7 @@ static bool match_external_id(struct planner *p, struct subject *s, const struct
 	}
 	s->account = (uint32_t)found;
 	s->linked = s->new_link = true;
-	map_set(&p->linked_accounts, slice_str(account->id), (uint64_t)(s - p->subjects));
+	p->owners[found] = (uint32_t)(s - p->subjects) + 1;
 	link = (struct link){ .person_id = s->record->id, .account_id = account->id,
 			      .user_name = subject_user_name(s), .dn = s->record->dn };
 	vec_push(&p->plan->new_links, link);
@@ -293,12 +399,12 @@ static bool name_is_held(struct planner *p, struct subject *s)
 {
 	const char *user_name = subject_user_name(s);
 	const struct account *account;
-	uint64_t found;
+	uint32_t found;
 
-	if (!by_user_name(p->in->present, p->mem, user_name, &found))
+	if (!plan_find_user_name(p->in->present, user_name, &found))
 		return false;
 	account = &p->in->present->accounts.items[found];
-	if (map_get(&p->linked_accounts, slice_str(account->id), NULL))
+	if (p->owners[found])
 		plan_skip(p, s, true, 0, "the login name %s belongs to account %s, which is "
 			  "linked to somebody else", user_name, account->id);
 	else if (account->state == ACCOUNT_DELETED)
@@ -321,6 +427,8 @@ void plan_match(struct planner *p)
 	struct map by_external = { 0 };
 
 	make_subjects(p);
+	p->owners = arena_array(p->mem, p->in->present->accounts.count + 1,
+				sizeof(*p->owners));
 	freeze_undecided(p);
 	refuse_same_value(p, SCIM_ATTR_USER_NAME);
 	refuse_same_value(p, SCIM_ATTR_EXTERNAL_ID);

@@ -164,7 +164,10 @@ static void collect_named(struct planner *p)
 
 static void say_reads(struct planner *p)
 {
-	const struct verdict *reads[] = { p->in->directory, &p->in->present->verdict };
+	/* That --only did not read everybody is no news. */
+	const struct verdict *reads[] = { p->in->only && p->in->groups ? p->in->groups
+								       : p->in->directory,
+					  &p->in->present->verdict };
 	static const char *const names[] = { "directory", "tenant" };
 
 	for (int i = 0; i < 2; i++)
@@ -178,6 +181,22 @@ static void say_unproved_removals(struct planner *p)
 	if (!p->removals)
 		plan_warn(p, "nothing is taken from anybody in this run, since the %s not read "
 			     "completely", p->in->groups ? "groups were" : "directory was");
+}
+
+/* In the order of the directory ids, so that a plan of the same inputs is the same. */
+static void decide(struct planner *p)
+{
+	bool may_leave = plan_may_leave(p);
+
+	for (size_t i = 0; i < p->subject_count; i++) {
+		struct subject *s = &p->subjects[i];
+
+		if (s->record)
+			plan_diff(p, s);
+		else if (may_leave && !s->skip)
+			plan_leave(p, s);
+	}
+	plan_say_missing(p);
 	if (p->notes > NOTES_MAX)
 		plan_warn(p, "and %u more notes about people; see dirbridge explain",
 			  p->notes - NOTES_MAX);
@@ -199,8 +218,7 @@ static void count_people(struct planner *p)
 		const struct account *account = &p->in->present->accounts.items[i];
 
 		plan->accounts_foreign += account->state != ACCOUNT_DELETED &&
-					  !map_get(&p->linked_accounts, slice_str(account->id),
-						   NULL); /* row 28 */
+					  !p->owners[i]; /* row 28 */
 	}
 }
 
@@ -231,12 +249,9 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	say_reads(&p);
 	plan_match(&p);
 	collect_named(&p);
-	p.removals = (in->groups ? in->groups : in->directory)->complete;
-	for (size_t i = 0; i < p.subject_count; i++)
-		if (p.subjects[i].record)
-			plan_diff(&p, &p.subjects[i]);
+	p.removals = in->groups ? in->groups->complete : in->only || in->directory->complete;
 	say_unproved_removals(&p);
-	plan_leavers(&p);
+	decide(&p);
 	plan_limits(&p);
 	count_people(&p);
 	make_places(&p);
@@ -245,7 +260,7 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	vec_release(&p.recorded);
 	vec_release(&p.recorded_from);
 	map_release(&p.named);
-	map_release(&p.linked_accounts);
+	map_release(&p.lost_accounts);
 	return 0;
 }
 

@@ -9,6 +9,9 @@
 
 #define ACCOUNT_NONE UINT32_MAX
 
+/* Notes about single people that are said; the rest is counted. */
+#define NOTES_MAX 50
+
 /* One person: somebody in the directory, or somebody linked who is not there. */
 struct subject {
 	const struct record *record;     /* NULL: not in the directory */
@@ -25,7 +28,8 @@ struct planner {
 	struct plan *plan;
 	struct subject *subjects; /* sorted by directory id */
 	size_t subject_count;
-	struct map linked_accounts; /* account id -> subject */
+	uint32_t *owners;           /* subject of each account + 1; 0 = foreign */
+	struct map lost_accounts;   /* linked, not in the read: account id -> subject */
 	/* Reused for one person's three-way compare. */
 	VEC(struct held) wanted, recorded;
 	VEC(const struct assignment *) wanted_from; /* beside `wanted` */
@@ -35,10 +39,13 @@ struct planner {
 	bool removals;    /* the groups were read completely: something may be taken away */
 	bool no_place[SCIM_ATTR_COUNT]; /* row 14 was said */
 	unsigned notes;   /* of records, said as warnings */
+	unsigned long missing; /* leavers whose accounts are not there */
+	const struct subject *first_missing;
 };
 
-/* Lower-case copy of a userName, the key of present->by_user_name. */
-struct slice plan_user_name_key(struct arena *mem, const char *user_name);
+/* Account that has this login name (without case), and whether there is one. */
+bool plan_find_user_name(const struct present *present, const char *user_name,
+			 uint32_t *ret_account);
 const char *subject_id(const struct subject *subject);
 const char *subject_user_name(const struct subject *subject);
 
@@ -63,8 +70,10 @@ struct plan_person *plan_begin(struct planner *p, const struct subject *subject,
 			       enum person_change change);
 struct step *plan_step(struct planner *p, enum step_kind kind);
 void plan_end(struct planner *p);
-/* leavers.c */
-void plan_leavers(struct planner *p);
+/* leavers.c: may absence be taken for leaving? Says why not. */
+bool plan_may_leave(struct planner *p);
+void plan_leave(struct planner *p, const struct subject *subject);
+void plan_say_missing(struct planner *p);
 /* guard.c */
 bool plan_protected(struct planner *p, const struct account *account, const char **ret_why);
 bool plan_count_dropped(struct planner *p);

@@ -88,6 +88,27 @@ static const char *change_name(enum person_change change)
 	return names[change];
 }
 
+/* Found by our external id; apply records them. */
+static void put_links(struct json_out *out, const struct plan *plan)
+{
+	json_out_key(out, "links");
+	json_out_array(out);
+	for (size_t i = 0; i < plan->new_links.count; i++) {
+		json_out_object(out);
+		json_out_member(out, "person", plan->new_links.items[i].person_id);
+		json_out_member(out, "account", plan->new_links.items[i].account_id);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
+/* Comma and line end by hand: one a line, for diff and grep. */
+static void next_line(struct json_out *out, size_t i)
+{
+	buf_addstr(out->buf, i ? ",\n" : "\n");
+	out->need_comma = false;
+}
+
 static void put_people(struct json_out *out, const struct plan *plan)
 {
 	json_out_key(out, "people");
@@ -95,6 +116,7 @@ static void put_people(struct json_out *out, const struct plan *plan)
 	for (size_t i = 0; i < plan->people.count; i++) {
 		const struct plan_person *person = &plan->people.items[i];
 
+		next_line(out, i);
 		json_out_object(out);
 		json_out_member(out, "person", person->id);
 		json_out_member(out, "dn", person->dn);
@@ -105,6 +127,7 @@ static void put_people(struct json_out *out, const struct plan *plan)
 		put_optional(out, "version", person->version);
 		json_out_object_end(out);
 	}
+	buf_addch(out->buf, '\n');
 	json_out_array_end(out);
 }
 
@@ -195,13 +218,12 @@ void report_plan_json(const struct plan *plan, struct buf *out)
 	put_texts(&json, "warnings", plan->warnings.items, plan->warnings.count);
 	put_sums(&json, plan);
 	put_skips(&json, plan);
+	put_links(&json, plan);
 	put_people(&json, plan);
 	json_out_key(&json, "steps");
 	json_out_array(&json);
 	for (size_t i = 0; i < plan->steps.count; i++) {
-		/* Comma and line end by hand: one step a line, for diff and grep. */
-		buf_addstr(out, i ? ",\n" : "\n");
-		json.need_comma = false;
+		next_line(&json, i);
 		put_step(&json, plan, i);
 	}
 	buf_addch(out, '\n');

@@ -38,6 +38,11 @@ static const char *plain(const struct painter *p)
 	return p->color ? "\033[0m" : "";
 }
 
+static const char *noun(unsigned long count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
+}
+
 /* Text from outside, padded to a width that counts columns, not bytes. */
 static void put_padded(const struct painter *p, const char *text, size_t columns)
 {
@@ -125,7 +130,7 @@ static char sign_of(const struct step *step)
 	bool changed = step->old_text && (step->kind == STEP_SKILL_SET ||
 					  step->kind == STEP_LANGUAGE_SET);
 
-	if (step->kind == STEP_SET && !step->old_text)
+	if ((step->kind == STEP_SET || step->kind == STEP_DIVISION) && !step->old_text)
 		return '+';
 	return changed ? '~' : step_row(step->kind)->sign;
 }
@@ -143,10 +148,10 @@ static void put_step(const struct painter *p, const struct plan *plan,
 	if (step->drift)
 		buf_addstr(&line, "  (changed by others)");
 	fprintf(p->out, "    %s%c%s ", paint(p, sign), sign, plain(p));
-	put_padded(p, line.data, CHANGE_COLUMNS);
-	if (step->origin)
-		fprintf(p->out, "  %s", plan->places[step->origin]);
-	fputc('\n', p->out);
+	/* Who leaves, and what nobody wants, has no rule to name. */
+	put_padded(p, line.data, step->origin ? CHANGE_COLUMNS : 0);
+	fprintf(p->out, "%s%s\n", step->origin ? "  " : "",
+		step->origin ? plan->places[step->origin] : "");
 	buf_release(&line);
 }
 
@@ -236,10 +241,11 @@ static void put_head(const struct painter *p, const struct plan *plan)
 
 	time_format(plan->time_s, time);
 	fprintf(p->out, "Plan of %s\n", time);
-	fprintf(p->out, "  directory  %lu people in scope, %s\n", plan->people_in_scope,
+	fprintf(p->out, "  directory  %lu %s in scope, %s\n", plan->people_in_scope,
+		noun(plan->people_in_scope, "person", "people"),
 		plan->directory.complete ? "read completely" : "NOT read completely");
-	fprintf(p->out, "  tenant     %zu accounts, %lu of them not ours, %s\n",
-		plan->tenant.count, plan->accounts_foreign,
+	fprintf(p->out, "  tenant     %zu %s, %lu of them not ours, %s\n", plan->tenant.count,
+		noun(plan->tenant.count, "account", "accounts"), plan->accounts_foreign,
 		plan->tenant.complete ? "read completely" : "NOT read completely");
 	for (size_t i = 0; i < plan->refusals.count; i++)
 		fprintf(p->out, "%sRefused:%s %s\n", paint(p, '!'), plain(p),
@@ -272,27 +278,37 @@ static void put_sums(const struct painter *p, const struct plan *plan,
 
 	fprintf(p->out, "\n");
 	if (plan->steps.count == 0)
-		fprintf(p->out, "Nothing to do: %lu people are as they should be.\n",
-			plan->people_unchanged);
+		fprintf(p->out, "Nothing to do: %lu %s as they should be.\n",
+			plan->people_unchanged,
+			noun(plan->people_unchanged, "person is", "people are"));
 	else
-		fprintf(p->out, "%zu steps for %zu people; %lu unchanged.\n", plan->steps.count,
-			plan->people.count, plan->people_unchanged);
+		fprintf(p->out, "%zu %s for %zu %s; %lu unchanged.\n", plan->steps.count,
+			noun(plan->steps.count, "step", "steps"), plan->people.count,
+			noun(plan->people.count, "person", "people"), plan->people_unchanged);
 	for (int kind = 0; kind < STEP_KIND_COUNT; kind++)
 		if (plan->counts[kind])
 			fprintf(p->out, "  %s%c%s %6lu %s\n", paint(p, step_row(kind)->sign),
 				step_row(kind)->sign, plain(p), plan->counts[kind],
 				step_row(kind)->words);
+	if (plan->new_links.count)
+		fprintf(p->out, "  %zu %s ours by external id and will be linked\n",
+			plan->new_links.count,
+			noun(plan->new_links.count, "account is", "accounts are"));
 	put_limits(p, plan);
 	for (int op = 0; op < API_OP_COUNT; op++)
 		calls += plan->calls[op];
-	if (!calls)
-		return;
-	fprintf(p->out, "  %lu calls to the tenant", calls);
-	if (options->rate_per_minute)
-		fprintf(p->out, ", about %lu min at %u a minute",
-			(calls + options->rate_per_minute - 1) / options->rate_per_minute,
-			options->rate_per_minute);
-	fputc('\n', p->out);
+	if (calls) {
+		fprintf(p->out, "  %lu %s to the tenant", calls, noun(calls, "call", "calls"));
+		if (options->rate_per_minute)
+			fprintf(p->out, ", about %lu min at %u a minute",
+				(calls + options->rate_per_minute - 1) / options->rate_per_minute,
+				options->rate_per_minute);
+		fputc('\n', p->out);
+	}
+	/* A long plan has scrolled the reasons away. */
+	if (plan->refused)
+		fprintf(p->out, "%sRefused, nothing is applied:%s the reasons stand at the top.\n",
+			paint(p, '!'), plain(p));
 }
 
 void report_plan_text(const struct plan *plan, const struct report_options *options,

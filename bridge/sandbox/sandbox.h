@@ -21,8 +21,8 @@
 #include "scim/base/err.h"
 #include "scim/base/text.h"
 
-/* One line of tenant.jsonl: a group of 100,000 members is 4 MB. */
-#define SANDBOX_LINE_BYTES_MAX (64u << 20)
+/* tenant.jsonl; 100,000 users are about 100 MB. */
+#define SANDBOX_DATA_BYTES_MAX (1u << 30)
 /* A whole answer; the largest is /sandbox/state. */
 #define SANDBOX_BODY_BYTES_MAX (1u << 30)
 #define SANDBOX_FAULTS_MAX 32
@@ -48,7 +48,7 @@ void sandbox_free(struct sandbox *sandbox);
  * Read tenant.jsonl, one object a line (see load.c). After an error the sandbox is fit for
  * nothing but sandbox_free.
  */
-int sandbox_load(struct sandbox *sandbox, FILE *file, const char *where, struct err *err);
+int sandbox_load(struct sandbox *sandbox, const char *path, struct err *err);
 /* A tenant as text, for tests. */
 int sandbox_load_text(struct sandbox *sandbox, const char *text, struct err *err);
 /*
@@ -71,7 +71,7 @@ struct sandbox_request {
 enum sandbox_end { SANDBOX_SEND, SANDBOX_CUT, SANDBOX_HALF_BODY };
 
 struct sandbox_response {
-	int status;
+	int status;     /* 0 = cut before anything was done */
 	const char *op; /* "USERS"; "" = none of the table's */
 	unsigned delay_ms;
 	enum sandbox_end end;

@@ -179,10 +179,11 @@ struct item *store_add_item(struct store *store, enum item_kind kind, const char
 	item->name = arena_strdup(&store->mem, name);
 	item->number = (uint32_t)items->count;
 	item->version = 1;
+	item->division = NONE;
 	vec_push(items, item);
 	map_set(&items->by_id, slice_str(item->id), item->number);
 	map_set(&items->by_name, slice_str(item->name), item->number);
-	vec_push(&store->order, ((struct entry){ entry_kind(kind), item->number }));
+	store_note(store, entry_kind(kind), item->number);
 	return item;
 }
 
@@ -240,7 +241,7 @@ struct user *store_add_user(struct store *store, const char *id, const char *ema
 	map_set(&store->users.by_id, slice_str(user->id), user->number);
 	map_set(&store->users.by_name, name_key(store, email), user->number);
 	sorted_insert(&store->by_state[state], user->number);
-	vec_push(&store->order, ((struct entry){ KIND_USER, user->number }));
+	store_note(store, KIND_USER, user->number);
 	return user;
 }
 
@@ -290,6 +291,8 @@ void store_set_state(struct store *store, struct user *user, enum user_state sta
 
 void store_set_external(struct store *store, struct user *user, const char *external_id)
 {
+	if (user->external_id && external_id && !strcmp(user->external_id, external_id))
+		return;
 	if (user->external_id && store_user_external(store, user->external_id) == user)
 		map_set(&store->users.by_external,
 			slice_str(arena_strdup(&store->mem, user->external_id)), FREED);
@@ -359,7 +362,6 @@ bool store_grant(struct store *store, const char *subject, uint32_t role, uint32
 	vec_push(division_grants(store, division), number);
 	if (user)
 		vec_push(&user->grants, number);
-	vec_push(&store->order, ((struct entry){ KIND_GRANT, number }));
 	return true;
 }
 
@@ -377,6 +379,11 @@ bool store_revoke(struct store *store, const char *subject, uint32_t role, uint3
 	if (user)
 		numbers_remove(&user->grants, (uint32_t)number);
 	return true;
+}
+
+void store_note(struct store *store, enum kind kind, uint32_t number)
+{
+	vec_push(&store->order, ((struct entry){ kind, number }));
 }
 
 /* ---- groups and queues ---- */

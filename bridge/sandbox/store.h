@@ -155,7 +155,12 @@ void store_set_external(struct store *store, struct user *user, const char *exte
 bool levels_set(struct levels *levels, uint32_t item, double proficiency);
 bool levels_remove(struct levels *levels, uint32_t item);
 
-/* Returns false when the grant is there already. `division` may be ALL_DIVISIONS. */
+/* Put into the order of saving; adding an item or a user does it by itself. */
+void store_note(struct store *store, enum kind kind, uint32_t number);
+/*
+ * Returns false when the grant is there already; a new one is the last of store->grants and
+ * wants store_note. `division` may be ALL_DIVISIONS.
+ */
 bool store_grant(struct store *store, const char *subject, uint32_t role, uint32_t division);
 /* Returns false when there is no such grant. */
 bool store_revoke(struct store *store, const char *subject, uint32_t role,

@@ -32,7 +32,7 @@ static const char schema[] =
 	"CREATE TABLE field(source TEXT, target TEXT, person TEXT, attr TEXT, key TEXT,"
 	" value TEXT, PRIMARY KEY(source, target, person, attr, key)) WITHOUT ROWID;"
 	"CREATE TABLE held(source TEXT, target TEXT, person TEXT, kind TEXT, item TEXT,"
-	" division TEXT, level REAL,"
+	" division TEXT, level REAL, tentative INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(source, target, person, kind, item, division)) WITHOUT ROWID;"
 	"CREATE TABLE run(source TEXT, target TEXT, id INTEGER, started INTEGER,"
 	" ended INTEGER NOT NULL DEFAULT 0, result TEXT NOT NULL DEFAULT '', people INTEGER,"
@@ -61,6 +61,8 @@ enum statement {
 	SQL_FIELD_FORGET,
 	SQL_HELD,
 	SQL_HELD_FORGET,
+	SQL_HELD_TRY,
+	SQL_HELD_UNTRY,
 	SQL_RENEW,
 	SQL_COUNT,
 };
@@ -84,7 +86,10 @@ static const char *const statements[SQL_COUNT] = {
 	[SQL_FIELD] = "INSERT OR REPLACE INTO field VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[SQL_FIELD_FORGET] = "DELETE FROM field WHERE source = ?1 AND target = ?2"
 			     " AND person = ?3 AND attr = ?4 AND key = ?5",
-	[SQL_HELD] = "INSERT OR REPLACE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[SQL_HELD] = "INSERT OR REPLACE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+	[SQL_HELD_TRY] = "INSERT OR IGNORE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
+	[SQL_HELD_UNTRY] = "DELETE FROM held WHERE source = ?1 AND target = ?2 AND person = ?3"
+			   " AND kind = ?4 AND item = ?5 AND division = ?6 AND tentative",
 	[SQL_HELD_FORGET] = "DELETE FROM held WHERE source = ?1 AND target = ?2"
 			    " AND person = ?3 AND kind = ?4 AND item = ?5 AND division = ?6",
 	[SQL_RENEW] = "UPDATE lease SET expires = ?3 WHERE source = ?1 AND target = ?2"
@@ -383,7 +388,7 @@ static int load_held(struct sqlite_state *s, struct arena *mem, struct loaded *i
 	size_t at = 0;
 	int code;
 
-	if (prepare(s, "SELECT person, kind, item, division, level FROM held"
+	if (prepare(s, "SELECT person, kind, item, division, level, tentative FROM held"
 		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
 		return -1;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
@@ -396,6 +401,7 @@ static int load_held(struct sqlite_state *s, struct arena *mem, struct loaded *i
 		held.item_id = arena_strdup(mem, column_text(st, 2));
 		held.division_id = division[0] ? arena_strdup(mem, division) : NULL;
 		held.level = sqlite3_column_double(st, 4);
+		held.tentative = sqlite3_column_int(st, 5);
 		vec_push(&in->held, held);
 		person->held_count++;
 	}
@@ -530,7 +536,8 @@ static int sqlite_begin_run(struct state *state, const struct plan *plan, int64_
 		return -1;
 	sqlite3_bind_int64(st, 3, now_s);
 	sqlite3_bind_int64(st, 4, (int64_t)plan->people_in_scope);
-	sqlite3_bind_int(st, 5, plan->directory.complete);
+	/* A run for some people is no measure for later ones. */
+	sqlite3_bind_int(st, 5, plan->directory.complete && !plan->only);
 	sqlite3_bind_int64(st, 6, (int64_t)plan->steps.count);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		s->run = (uint64_t)sqlite3_column_int64(st, 0);
@@ -689,8 +696,14 @@ static int write_field(struct sqlite_state *s, const struct state_field *field,
 
 static int write_held(struct sqlite_state *s, const struct state_held *held, struct err *err)
 {
-	bool forget = held->forget == STATE_FORGET;
-	sqlite3_stmt *st = begin_statement(s, forget ? SQL_HELD_FORGET : SQL_HELD);
+	static const enum statement which[] = {
+		[STATE_KEEP] = SQL_HELD,
+		[STATE_FORGET] = SQL_HELD_FORGET,
+		[STATE_TRY] = SQL_HELD_TRY,
+		[STATE_UNTRY] = SQL_HELD_UNTRY,
+	};
+	bool forget = held->forget == STATE_FORGET || held->forget == STATE_UNTRY;
+	sqlite3_stmt *st = begin_statement(s, which[held->forget]);
 
 	if (!st)
 		return fail(s, "writing the journal", err);

@@ -42,7 +42,12 @@ struct state_step {
 	enum step_outcome outcome;
 	const char *error;
 };
-enum state_forget { STATE_KEEP, STATE_FORGET };
+/*
+ * TRY     an assignment that is being sent: recorded as tentative, unless it is for certain
+ * UNTRY   it did not happen: forget it, if it is tentative
+ * A request whose answer never came leaves its TRY: what it may have given is ours.
+ */
+enum state_forget { STATE_KEEP, STATE_FORGET, STATE_TRY, STATE_UNTRY };
 struct state_field {
 	const char *person;
 	struct recorded_field field;

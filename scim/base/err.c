@@ -38,7 +38,7 @@ static int err_vset(struct err *err, enum err_kind kind, const char *where, unsi
 	return -1;
 }
 
-int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+int (err_set)(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
@@ -48,7 +48,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
-int err_at(struct err *err, enum err_kind kind, const char *where, unsigned line,
+int (err_at)(struct err *err, enum err_kind kind, const char *where, unsigned line,
 	   unsigned column, const char *fmt, ...)
 {
 	va_list args;
@@ -59,7 +59,7 @@ int err_at(struct err *err, enum err_kind kind, const char *where, unsigned line
 	return -1;
 }
 
-int err_prefix(struct err *err, const char *fmt, ...)
+int (err_prefix)(struct err *err, const char *fmt, ...)
 {
 	char prefix[sizeof(err->text)], text[2 * sizeof(err->text) + 3];
 	va_list args;
@@ -75,7 +75,7 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
-int err_place(struct err *err, const char *where, unsigned line, unsigned column)
+int (err_place)(struct err *err, const char *where, unsigned line, unsigned column)
 {
 	if (!err || err->kind == ERR_NONE)
 		return -1;
@@ -122,7 +122,7 @@ void diags_add(struct diags *diags, const struct err *err)
 	diags->items[diags->count++] = *err;
 }
 
-int diags_at(struct diags *diags, enum err_kind kind, const char *where, unsigned line,
+int (diags_at)(struct diags *diags, enum err_kind kind, const char *where, unsigned line,
 	     unsigned column, const char *fmt, ...)
 {
 	struct err err = ERR_INIT;

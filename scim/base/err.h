@@ -84,4 +84,19 @@ int diags_at(struct diags *diags, enum err_kind kind, const char *where, unsigne
 	     unsigned column, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void diags_release(struct diags *diags);
 
+/*
+ * The compiler and the analyser see that these return -1, so that neither warns of what a
+ * caller has not set then.
+ */
+static inline int err_failed(int minus_one)
+{
+	(void)minus_one;
+	return -1;
+}
+#define err_set(...) err_failed(err_set(__VA_ARGS__))
+#define err_at(...) err_failed(err_at(__VA_ARGS__))
+#define err_prefix(...) err_failed(err_prefix(__VA_ARGS__))
+#define err_place(...) err_failed(err_place(__VA_ARGS__))
+#define diags_at(...) err_failed(diags_at(__VA_ARGS__))
+
 #endif

@@ -622,7 +622,7 @@ bool json_array_next(struct json_in *in)
 /* A text, number or word at in->at, checked. */
 static bool skip_scalar(struct json_in *in)
 {
-	const char *end;
+	const char *end = NULL;
 	struct slice text;
 	bool flag;
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #define DAY 86400
 
 static int64_t now_s = T0;
+static struct arena plan_mem;
 
 static int64_t fake_now(void *ctx)
 {
@@ -549,10 +552,10 @@ static void killed(void **unused)
 		vec_push(&batch.intents, ((struct state_intent){ &call, "ROLE_GRANT" }));
 		if (state->ops->commit(state, &batch, &err))
 			_exit(1);
-		_exit(0); /* nothing is closed */
+		kill(getpid(), SIGKILL);
 	}
 	waitpid(child, &status, 0);
-	assert_int_equal(status, 0);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
 	state = open_at(&place, false); /* a dry run looks while the -wal is still there */
 	in = load(state);
@@ -731,6 +734,58 @@ static void nowhere_to_write(void **unused)
 	place_remove(&place);
 }
 
+/* No room for the journal: the commit says so, and leaves nothing of it behind. */
+static void no_room(void **unused)
+{
+	struct rlimit old, small;
+	struct state_batch batch = { 0 };
+	struct err err = ERR_INIT;
+	struct place place;
+	struct state *state;
+	struct plan plan;
+	struct stat st;
+	struct loaded in;
+
+	(void)unused;
+	place_make(&place);
+	make_plan(&plan);
+	state = open_locked(&place);
+	fill(state, &plan, "good");
+	begin(state, &plan);
+	for (int i = 0; i < 20000; i++)
+		vec_push(&batch.fields, ((struct state_field){
+						"a1",
+						{ SCIM_ATTR_PHONE_NUMBERS,
+						  arena_printf(&plan_mem, "type%d", i), "+41" },
+						STATE_KEEP }));
+	vec_push(&batch.links, ((struct link){ "d4", "acc-d", "dot", "cn=dot", false }));
+	assert_int_equal(stat(place.wal, &st), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = (rlim_t)st.st_size + 8192;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(state->ops->commit(state, &batch, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(err.kind, ERR_IO);
+	assert_non_null(strstr(err.text, "writing the journal"));
+	in = load(state);
+	assert_int_equal(in.count, 2);
+	assert_int_equal(in.items[0].field_count, 2);
+	arena_release(&in.mem);
+	/* With room again it goes on. */
+	commit(state, &batch);
+	in = load(state);
+	assert_int_equal(in.count, 3);
+	arena_release(&in.mem);
+	state->ops->close(state);
+	state_batch_release(&batch);
+	arena_release(&plan_mem);
+	vec_release(&plan.people);
+	vec_release(&plan.steps);
+	place_remove(&place);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -741,6 +796,7 @@ int main(void)
 		cmocka_unit_test(lock_is_fenced),      cmocka_unit_test(killed),
 		cmocka_unit_test(history),             cmocka_unit_test(refused_files),
 		cmocka_unit_test(newer_form),          cmocka_unit_test(nowhere_to_write),
+		cmocka_unit_test(no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,14 +17,11 @@ SLAPD_DIR=
 SLAPD_PID=
 SLAPD_BASE=${SLAPD_BASE:-dc=example,dc=org}
 
-# As another user when root: nothing of the test may need root.
-slapd_as() {
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid 12345 --regid 12345 --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
+# As another user when root: nothing of the test may need root. Words before a command, not a
+# function: a function in the background is a shell of its own, and ending that would leave
+# the server running.
+SLAPD_AS=()
+[ "$(id -u)" != 0 ] || SLAPD_AS=(setpriv --reuid 12345 --regid 12345 --clear-groups)
 
 slapd_certificates() {
 	local dir=$1
@@ -92,7 +89,7 @@ slapd_own() {
 slapd_load() {
 	cp "$1" "$SLAPD_DIR/load.ldif"
 	slapd_own
-	slapd_as /usr/sbin/slapadd -q -f "$SLAPD_DIR/slapd.conf" -l "$SLAPD_DIR/load.ldif"
+	"${SLAPD_AS[@]}" /usr/sbin/slapadd -q -f "$SLAPD_DIR/slapd.conf" -l "$SLAPD_DIR/load.ldif"
 	rm -f "$SLAPD_DIR/load.ldif"
 }
 
@@ -109,7 +106,7 @@ slapd_start() {
 		LDAP_URI=ldap://127.0.0.1:$plain
 		LDAPS_URI=ldaps://127.0.0.1:$secure
 		export LDAP_URI LDAPS_URI
-		slapd_as /usr/sbin/slapd -f "$SLAPD_DIR/slapd.conf" -d 0 -h "$LDAP_URI $LDAPS_URI" \
+		"${SLAPD_AS[@]}" /usr/sbin/slapd -f "$SLAPD_DIR/slapd.conf" -d 0 -h "$LDAP_URI $LDAPS_URI" \
 			>"$SLAPD_DIR/slapd.log" 2>&1 &
 		SLAPD_PID=$!
 		for i in $(seq 100); do

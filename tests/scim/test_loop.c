@@ -17,10 +17,10 @@
 struct ticker {
 	struct loop *loop;
 	struct loop_timer timer, *other;
-	char name;
 	char *log;
 	int64_t again_us;
 	int left;
+	char name;
 };
 
 static void tick(void *ctx)

@@ -1,0 +1,69 @@
+/*
+ * bridge/directory/ldap_impl.h - the LDAP directory from within; for ldap.c, ldap_connect.c
+ * and ldap_explain.c. These three alone include <ldap.h>.
+ */
+#ifndef BRIDGE_DIRECTORY_LDAP_IMPL_H
+#define BRIDGE_DIRECTORY_LDAP_IMPL_H
+
+#include <ldap.h>
+
+#include "bridge/config/config.h"
+#include "bridge/directory/fill.h"
+#include "bridge/directory/groups.h"
+#include "bridge/directory/ldap.h"
+#include "bridge/directory/person.h"
+#include "bridge/directory/watchdog.h"
+
+#define LDAP_HOST_BYTES_MAX 256
+
+/* A libldap handle with our options, and what bounds its waiting. */
+struct ldap_conn {
+	LDAP *ld;
+	const struct config *config;
+	const char *uri;
+	struct ldap_conncb callback; /* libldap tells when the socket is connected */
+	struct watchdog watchdog;
+};
+
+struct ldap_directory {
+	struct directory base;
+	const struct config *config;
+	const struct clock *clock;
+	struct ldap_conn *conn; /* NULL = not connected */
+	LDAP *ld;               /* of conn */
+	const char *uri;        /* of conn */
+	struct membership *membership;
+	struct arena scratch;
+};
+
+enum ldap_scheme { SCHEME_LDAP, SCHEME_LDAPS, SCHEME_LDAPI };
+struct ldap_address {
+	enum ldap_scheme scheme;
+	char host[LDAP_HOST_BYTES_MAX]; /* of ldapi: path of the socket */
+	int port;
+};
+
+int ldap_address_parse(const char *uri, struct ldap_address *ret_address, struct err *err);
+/* Is the host this machine, by its name or number alone? */
+bool ldap_address_is_local(const struct ldap_address *address);
+
+/* Connect and log in, unless that is done. Returns 0, or -1 with *err. */
+int ldap_directory_connect(struct ldap_directory *dir, struct err *err);
+void ldap_directory_disconnect(struct ldap_directory *dir);
+
+/*
+ * A handle that is not connected yet; `verify` false only to look at a refused certificate.
+ * ldap_conn_open connects, with TLS where the address or the settings want it, within the
+ * connect time-out; it returns libldap's code, and LDAP_TIMEOUT when that passed.
+ */
+int ldap_conn_new(const struct config *config, const char *uri, bool verify,
+		  struct ldap_conn **ret_conn, struct err *err);
+int ldap_conn_open(struct ldap_conn *conn);
+void ldap_conn_free(struct ldap_conn *conn);
+
+/* Why did ldap_conn_open end with `code`? Sets *err, returns -1. */
+int ldap_explain_connect(struct ldap_conn *conn, int code, struct err *err);
+/* The server's words on the last result: "text: diagnostic". */
+const char *ldap_explain_result(int code, const char *diagnostic, char *out, size_t size);
+
+#endif

@@ -1,0 +1,350 @@
+/*
+ * An LDIF file as a directory: each read is one pass over the file, in which every entry is
+ * compared with all searches.
+ */
+#include <string.h>
+
+#include "bridge/directory/fill.h"
+#include "bridge/directory/filter.h"
+#include "bridge/directory/groups.h"
+#include "bridge/directory/ldif.h"
+#include "bridge/directory/person.h"
+#include "mappings/dn.h"
+
+#include "scim/base/banned.h"
+
+struct search {
+	const struct config_search *config;
+	struct slice base;
+	const struct dir_filter *filter;
+	bool base_seen;
+	size_t found;
+};
+
+struct searches {
+	struct search *items;
+	unsigned count;
+};
+
+struct ldif_directory {
+	struct directory base;
+	const struct config *config;
+	struct ldif *file;
+	struct searches people, groups;
+	struct membership *membership;
+	struct arena mem, scratch;
+};
+
+static int open_search(struct ldif_directory *dir, const struct config_search *config,
+		       struct search *ret, struct err *err)
+{
+	const char *filter = config->filter ? config->filter : "(objectClass=*)";
+
+	ret->config = config;
+	if (dn_normalize(&dir->mem, config->base, strlen(config->base), &ret->base, err) ||
+	    dir_filter_parse(&dir->mem, filter, strlen(filter), true, &ret->filter, err)) {
+		/* The column of a filter counts in the filter. */
+		if (err && err->column)
+			err_prefix(err, "filter, byte %u", err->column);
+		if (err) {
+			err->line = config->line;
+			err->column = config->column;
+		}
+		return err_place(err, dir->config->file, config->line, config->column);
+	}
+	return 0;
+}
+
+static int open_searches(struct ldif_directory *dir, const struct config_searches *config,
+			 struct searches *ret, struct err *err)
+{
+	ret->items = arena_array(&dir->mem, config->count + 1, sizeof(*ret->items));
+	ret->count = config->count;
+	for (unsigned i = 0; i < config->count; i++) {
+		if (open_search(dir, &config->items[i], &ret->items[i], err))
+			return -1;
+	}
+	return 0;
+}
+
+static int start_pass(struct ldif_directory *dir, struct searches *searches, struct err *err)
+{
+	for (unsigned i = 0; i < searches->count; i++) {
+		searches->items[i].base_seen = false;
+		searches->items[i].found = 0;
+	}
+	return ldif_rewind(dir->file, err);
+}
+
+static void spoil_file(struct ldif_directory *dir, struct verdict *verdict)
+{
+	const char *path = dir->config->directory.ldif;
+
+	if (ldif_cut_off(dir->file))
+		verdict_spoil(verdict, "%s ends inside a line; it may have been cut off", path);
+	if (ldif_changed(dir->file))
+		verdict_spoil(verdict, "%s was written to while it was read", path);
+}
+
+static void spoil_empty(const struct searches *searches, struct verdict *verdict)
+{
+	for (unsigned i = 0; i < searches->count; i++) {
+		const struct search *search = &searches->items[i];
+
+		if (!search->base_seen)
+			verdict_spoil(verdict, "no entry at or below the base \"%s\"",
+				      search->config->base);
+		else if (search->found == 0)
+			verdict_spoil(verdict, "the search below \"%s\" found nobody",
+				      search->config->base);
+	}
+}
+
+/* Is the entry in one of the searches? Counts for each. */
+static int in_searches(struct ldif_directory *dir, struct searches *searches,
+		       const struct ldif_entry *entry, bool *ret_in, struct slice *ret_norm,
+		       struct err *err)
+{
+	bool in = false;
+
+	arena_reset(&dir->scratch);
+	if (dn_normalize(&dir->scratch, entry->dn, entry->dn_len, ret_norm, err))
+		return err_place(err, dir->config->directory.ldif, entry->line, 0);
+	for (unsigned i = 0; i < searches->count; i++) {
+		struct search *search = &searches->items[i];
+
+		if (!dn_is_below(*ret_norm, search->base))
+			continue;
+		search->base_seen = true;
+		if (scope_holds(search->config->scope, search->base, *ret_norm) &&
+		    dir_filter_match(search->filter, entry)) {
+			search->found++;
+			in = true;
+		}
+	}
+	*ret_in = in;
+	return 0;
+}
+
+static void add_members(struct ldif_directory *dir, const struct ldif_entry *entry,
+			const struct ldif_attr *attr, const char *name, struct verdict *verdict)
+{
+	enum member_form form = member_form_of(name);
+	size_t len = strlen(name);
+	struct err err = ERR_INIT;
+
+	if (attr->name.len < len || text_cmp_nocase(attr->name.data, len, name, len) != 0 ||
+	    (attr->name.len > len && attr->name.data[len] != ';'))
+		return;
+	/* An export of Active Directory holds only the first values of a big group. */
+	if (attr->name.len > len + 7 &&
+	    text_cmp_nocase(attr->name.data + len, 7, ";range=", 7) == 0) {
+		membership_mark_partial(dir->membership);
+		verdict_spoil(verdict, "the file has only a part of the members of \"%s\"",
+			      entry->dn);
+	}
+	for (uint32_t i = 0; i < attr->count; i++) {
+		if (membership_add_member(dir->membership, form, attr->values[i].data,
+					  attr->values[i].len, &err) == 0)
+			continue;
+		membership_mark_partial(dir->membership);
+		verdict_spoil(verdict, "a member of \"%s\": %s", entry->dn, err.text);
+		return;
+	}
+}
+
+static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
+		     struct verdict *verdict, struct err *err)
+{
+	const struct config_texts *names = &dir->config->directory.member_attributes;
+	const struct ldif_attr *cn = ldif_find(entry, "cn", 2);
+
+	if (membership_add(dir->membership, entry->dn, entry->dn_len, cn ? cn->values : NULL,
+			   cn ? cn->count : 0, err))
+		return err_place(err, dir->config->directory.ldif, entry->line, 0);
+	for (unsigned a = 0; a < entry->attr_count; a++) {
+		for (unsigned n = 0; n < names->count; n++)
+			add_members(dir, entry, &entry->attrs[a], names->items[n], verdict);
+	}
+	verdict->count++;
+	return 0;
+}
+
+static int read_groups(struct directory *base, const struct group_names *wanted,
+		       struct verdict *verdict, struct err *err)
+{
+	struct ldif_directory *dir = (struct ldif_directory *)base;
+	const struct ldif_entry *entry;
+	struct slice norm;
+	int found = 0;
+	bool in;
+
+	membership_free(dir->membership);
+	dir->membership = membership_new(wanted);
+	if (wanted->names.count == 0) /* nothing rests on groups */
+		return membership_resolve(dir->membership, verdict), 0;
+	if (start_pass(dir, &dir->groups, err))
+		return -1;
+	while (dir->groups.count && (found = ldif_next(dir->file, &entry, err)) == 1) {
+		if (in_searches(dir, &dir->groups, entry, &in, &norm, err) ||
+		    (in && add_group(dir, entry, verdict, err)))
+			return -1;
+	}
+	if (found < 0)
+		return -1;
+	spoil_file(dir, verdict);
+	for (unsigned i = 0; i < dir->groups.count; i++) {
+		if (!dir->groups.items[i].base_seen)
+			verdict_spoil(verdict, "no entry at or below the base \"%s\"",
+				      dir->groups.items[i].config->base);
+	}
+	membership_resolve(dir->membership, verdict);
+	return 0;
+}
+
+static void fill_entry(struct fill *fill, const struct ldif_entry *entry)
+{
+	fill_start(fill);
+	for (unsigned a = 0; a < entry->attr_count; a++) {
+		const struct ldif_attr *attr = &entry->attrs[a];
+		int slot = fill_slot(fill, attr->name.data, attr->name.len);
+
+		for (uint32_t v = 0; slot >= 0 && v < attr->count; v++)
+			fill_value(fill, slot, attr->values[v].data, attr->values[v].len);
+	}
+}
+
+/* What one pass over people is made of. */
+struct people_pass {
+	struct ldif_directory *dir;
+	struct fill *fill;
+	const struct person_query *query; /* NULL = everybody */
+	const struct dir_filter *filter;  /* of the query */
+	directory_entry_fn *fn;
+	void *ctx;
+	struct verdict *verdict;
+};
+
+static int take_person(struct people_pass *pass, const struct ldif_entry *raw, struct err *err)
+{
+	struct ldif_directory *dir = pass->dir;
+	struct err why = ERR_INIT;
+	struct entry entry;
+	struct slice norm;
+	bool in;
+
+	if (in_searches(dir, &dir->people, raw, &in, &norm, err))
+		return -1;
+	if (!in)
+		return 0;
+	if (pass->query && (pass->filter ? !dir_filter_match(pass->filter, raw)
+					 : !slice_eq(norm, pass->query->dn)))
+		return 0;
+	fill_entry(pass->fill, raw);
+	if (fill_finish(pass->fill, raw->dn, raw->dn_len, dir->membership, &entry, &why)) {
+		verdict_spoil(pass->verdict, "%s:%u: %s", dir->config->directory.ldif, raw->line,
+			      why.text);
+		return 0;
+	}
+	pass->verdict->count++;
+	return pass->fn(pass->ctx, &entry, err);
+}
+
+static int read_pass(struct people_pass *pass, const struct layout *layout, struct err *err)
+{
+	struct ldif_directory *dir = pass->dir;
+	const struct ldif_entry *entry;
+	int found = -1;
+
+	pass->fill = mem_alloc(sizeof(*pass->fill));
+	fill_init(pass->fill, layout, dir->config->directory.id_attribute, dir->membership);
+	if (start_pass(dir, &dir->people, err) == 0) {
+		while ((found = ldif_next(dir->file, &entry, err)) == 1) {
+			if (take_person(pass, entry, err)) {
+				found = -1;
+				break;
+			}
+		}
+	}
+	if (found == 0)
+		spoil_file(dir, pass->verdict);
+	fill_release(pass->fill);
+	mem_free(pass->fill);
+	return found;
+}
+
+static int read_people(struct directory *base, const struct layout *layout,
+		       directory_entry_fn *fn, void *ctx, struct verdict *verdict,
+		       struct err *err)
+{
+	struct people_pass pass = { .dir = (struct ldif_directory *)base, .fn = fn, .ctx = ctx,
+				    .verdict = verdict };
+
+	if (read_pass(&pass, layout, err))
+		return -1;
+	spoil_empty(&pass.dir->people, verdict);
+	return 0;
+}
+
+static int read_person(struct directory *base, const struct layout *layout, const char *person,
+		       directory_entry_fn *fn, void *ctx, struct verdict *verdict,
+		       struct err *err)
+{
+	struct people_pass pass = { .dir = (struct ldif_directory *)base, .fn = fn, .ctx = ctx,
+				    .verdict = verdict };
+	struct arena mem = ARENA_INIT;
+	struct person_query query;
+	int ret = -1;
+
+	pass.query = &query;
+	if (person_query_parse(&mem, person, true, &query, err) == 0 &&
+	    (!query.filter || dir_filter_parse(&mem, query.filter, strlen(query.filter), true,
+					       &pass.filter, err) == 0))
+		ret = read_pass(&pass, layout, err);
+	arena_release(&mem);
+	return ret;
+}
+
+static void disconnect(struct directory *base)
+{
+	(void)base; /* an open file disturbs nobody, and standard input can not be opened again */
+}
+
+static void free_directory(struct directory *base)
+{
+	struct ldif_directory *dir = (struct ldif_directory *)base;
+
+	if (!dir)
+		return;
+	ldif_close(dir->file);
+	membership_free(dir->membership);
+	arena_release(&dir->mem);
+	arena_release(&dir->scratch);
+	mem_free(dir);
+}
+
+static const struct directory_ops ldif_ops = {
+	.kind = "ldif",
+	.read_groups = read_groups,
+	.read_people = read_people,
+	.read_person = read_person,
+	.disconnect = disconnect,
+	.free = free_directory,
+};
+
+int ldif_directory_open(const struct config *config, struct directory **ret_directory,
+			struct err *err)
+{
+	struct ldif_directory *dir = mem_zalloc(sizeof(*dir));
+
+	dir->base.ops = &ldif_ops;
+	dir->config = config;
+	if (open_searches(dir, &config->directory.people, &dir->people, err) ||
+	    open_searches(dir, &config->directory.groups, &dir->groups, err) ||
+	    ldif_open(config->directory.ldif, &dir->file, err)) {
+		free_directory(&dir->base);
+		return -1;
+	}
+	*ret_directory = &dir->base;
+	return 0;
+}

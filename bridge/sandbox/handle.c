@@ -1,0 +1,295 @@
+/*
+ * One request from its first byte to its answer: fault, route, token, rate, query, body,
+ * operation. The order is that of a gateway: who may not enter learns nothing else.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/sandbox/inside.h"
+
+#include "scim/base/banned.h"
+
+typedef void operation_fn(struct call *call);
+
+/* What the operations accept; from api.def come only their routes. */
+static const struct {
+	operation_fn *run;
+	bool body;
+	const char *queries[8];
+} operations[API_OP_COUNT] = {
+	[API_TOKEN_INFO] = { op_token_info, false, { "preserveIdleTTL" } },
+	[API_ROLES] = { op_catalogue, false, { "pageSize", "pageNumber", "userCount" } },
+	[API_DIVISIONS] = { op_catalogue, false, { "pageSize", "pageNumber", "objectCount" } },
+	[API_SKILLS] = { op_catalogue, false, { "pageSize", "pageNumber" } },
+	[API_LANGUAGES] = { op_catalogue, false, { "pageSize", "pageNumber" } },
+	[API_GROUPS] = { op_catalogue, false, { "pageSize", "pageNumber" } },
+	[API_QUEUES] = { op_catalogue, false, { "pageSize", "pageNumber" } },
+	[API_USERS] = { op_users, false, { "pageSize", "pageNumber", "id", "expand",
+					   "state" } },
+	[API_GRANTS] = { op_grants, false, { "pageSize", "pageNumber" } },
+	[API_QUEUE_MEMBERS] = { op_queue_members, false, { "pageSize", "pageNumber",
+							   "memberBy" } },
+	[API_SCIM_USERS] = { op_scim_users, false, { "startIndex", "count", "filter",
+						     "attributes", "excludedAttributes" } },
+	[API_SCIM_USER] = { op_scim_user, false, { "attributes", "excludedAttributes" } },
+	[API_SCIM_CREATE] = { op_scim_create, true, { NULL } },
+	[API_SCIM_PATCH] = { op_scim_patch, true, { NULL } },
+	[API_DIVISION_MOVE] = { op_division_move, true, { NULL } },
+	[API_SKILLS_PATCH] = { op_levels_patch, true, { NULL } },
+	[API_SKILL_DELETE] = { op_level_delete, false, { NULL } },
+	[API_LANGUAGES_PATCH] = { op_levels_patch, true, { NULL } },
+	[API_LANGUAGE_DELETE] = { op_level_delete, false, { NULL } },
+	[API_ROLE_GRANT] = { op_role_grant, true, { "subjectType" } },
+	[API_SUBJECT_BULKADD] = { op_subject_bulkadd, true, { "subjectType" } },
+	[API_GRANT_DELETE] = { op_grant_delete, false, { NULL } },
+	[API_GROUP_ADD] = { op_group_add, true, { NULL } },
+	[API_GROUP_REMOVE] = { op_group_remove, false, { "ids" } },
+	[API_QUEUE_CHANGE] = { op_queue_change, true, { "delete" } },
+};
+
+/* ---- life ---- */
+
+struct sandbox *sandbox_new(const struct sandbox_options *options)
+{
+	struct sandbox *sandbox = mem_zalloc(sizeof(*sandbox));
+
+	sandbox->options = *options;
+	if (options->seed)
+		rng_seed(&sandbox->rng, options->seed);
+	else
+		rng_seed_system(&sandbox->rng);
+	store_init(&sandbox->store);
+	return sandbox;
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+	if (!sandbox)
+		return;
+	store_release(&sandbox->store);
+	mem_free(sandbox);
+}
+
+/* ---- /sandbox: for tests and people, not the vendor's ---- */
+
+static void write_counters(struct call *call)
+{
+	const struct sandbox *sandbox = call->sandbox;
+	struct json_out *out = &call->out;
+
+	answer_begin(call, 200);
+	json_out_object(out);
+	json_out_key(out, "calls");
+	json_out_object(out);
+	for (unsigned op = 0; op < API_OP_COUNT; op++)
+		if (sandbox->calls[op])
+			json_out_member_int(out, api_op((enum api_op)op)->name,
+					    (int64_t)sandbox->calls[op]);
+	json_out_object_end(out);
+	json_out_member_int(out, "total", (int64_t)sandbox->total);
+	json_out_member_int(out, "throttled", (int64_t)sandbox->throttled);
+	json_out_object_end(out);
+}
+
+static bool is_request(const struct call *call, const char *method, const char *path)
+{
+	return slice_eq_str(call->path, path) && !strcmp(call->request->method, method);
+}
+
+/* Returns false when the path isn't one of these. */
+static bool own_path(struct call *call)
+{
+	struct sandbox *sandbox = call->sandbox;
+
+	if (is_request(call, "GET", "/sandbox/counters")) {
+		write_counters(call);
+	} else if (is_request(call, "POST", "/sandbox/reset")) {
+		memset(sandbox->calls, 0, sizeof(sandbox->calls));
+		sandbox->total = sandbox->throttled = 0;
+		answer_empty(call, 204);
+	} else if (is_request(call, "GET", "/sandbox/state")) {
+		call->response->status = 200;
+		answer_header(call, "Content-Type", "application/jsonl");
+		save_lines(sandbox, NULL, call->response->body);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ---- the gate ---- */
+
+/*
+ * 300 calls a minute for each token by default (facts, section 2), counted from the first
+ * call of the minute. The headers tell what is used, also when that was one too many.
+ */
+static bool within_rate(struct call *call)
+{
+	unsigned allowed = call->sandbox->options.rate_per_min;
+	struct token *token = call->token;
+	int64_t left_us;
+	unsigned reset_s;
+	bool over;
+
+	if (!allowed)
+		return true;
+	if (!token->used || call->mono_us - token->window_us >= 60000000) {
+		token->window_us = call->mono_us;
+		token->used = 0;
+	}
+	over = token->used >= allowed;
+	if (!over)
+		token->used++;
+	left_us = token->window_us + 60000000 - call->mono_us;
+	reset_s = (unsigned)((left_us + 999999) / 1000000);
+	answer_header(call, "inin-ratelimit-count", "%u", token->used);
+	answer_header(call, "inin-ratelimit-allowed", "%u", allowed);
+	answer_header(call, "inin-ratelimit-reset", "%u", reset_s);
+	if (over)
+		refuse_too_many(call, reset_s);
+	return !over;
+}
+
+static bool media_type_is(const char *value, const char *type)
+{
+	size_t len = value ? strcspn(value, "; \t") : 0;
+
+	return len && !text_cmp_nocase(value, len, type, strlen(type));
+}
+
+static bool read_body(struct call *call)
+{
+	const char *type = call->request->content_type;
+	json_error_t error;
+
+	if (!media_type_is(type, "application/json") &&
+	    !(call->scim && media_type_is(type, "application/scim+json"))) {
+		refuse_platform(call, 415, "unsupported.media.type",
+				"content type \"%.100s\" is not supported", type ? type : "");
+		return false;
+	}
+	call->body = json_loadb(call->request->body.data, call->request->body.len,
+				JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (call->body)
+		return true;
+	if (call->scim)
+		refuse_scim(call, 400, SCIM_ERROR_INVALID_SYNTAX, "the body is no JSON: %s",
+			    error.text);
+	else
+		refuse_platform(call, 400, "bad.request", "the body is no JSON: %s",
+				error.text);
+	return false;
+}
+
+static void run_operation(struct call *call)
+{
+	for (unsigned i = 0; i < API_PATH_IDS_MAX; i++)
+		call->ids[i] = percent_decode(&call->mem, call->ids[i], false);
+	if (!query_parse(call) || !query_only(call, operations[call->op].queries))
+		return;
+	if (operations[call->op].body && !read_body(call))
+		return;
+	operations[call->op].run(call);
+}
+
+static void pass_gate(struct call *call, bool method_wrong)
+{
+	if (call->op == API_TOKEN) {
+		op_token(call);
+		return;
+	}
+	call->token = oauth_check(call);
+	if (!call->token || !within_rate(call))
+		return;
+	if (call->op != API_OP_COUNT)
+		run_operation(call);
+	else if (method_wrong)
+		refuse_platform(call, 405, "method.not.allowed", "%s is not allowed here",
+				call->request->method);
+	else
+		refuse_platform(call, 404, "not.found", "there is no \"%.*s\"",
+				SLICE_FMT(call->path));
+}
+
+/* Returns true when the fault is all that happens. */
+static bool strike(struct call *call, const struct fault *fault)
+{
+	switch (fault->kind) {
+	case FAULT_CUT_BEFORE:
+		call->response->status = 0;
+		call->response->end = SANDBOX_CUT;
+		return true;
+	case FAULT_STATUS:
+		if (fault->status == 429)
+			refuse_too_many(call, fault->retry_after_s);
+		else
+			refuse_platform(call, fault->status,
+					fault->status == 503 ? "service.unavailable" :
+							       "internal.server.error",
+					"a fault that was asked for");
+		if (fault->status != 429 && fault->retry_after_s)
+			answer_header(call, "Retry-After", "%u", fault->retry_after_s);
+		return true;
+	case FAULT_CUT_AFTER:
+		call->response->end = SANDBOX_CUT;
+		return false;
+	case FAULT_HALF_BODY:
+		call->response->end = SANDBOX_HALF_BODY;
+		return false;
+	case FAULT_DELAY:
+		call->response->delay_ms = fault->delay_ms;
+		return false;
+	}
+	return false;
+}
+
+static void handle(struct call *call)
+{
+	const struct fault *fault;
+	bool method_wrong;
+
+	if (own_path(call))
+		return;
+	call->op = api_route(call->request->method, call->path.data, call->path.len,
+			     call->ids, &method_wrong);
+	if (call->op != API_OP_COUNT) {
+		call->response->op = api_op(call->op)->name;
+		call->sandbox->calls[call->op]++;
+	}
+	call->sandbox->total++;
+	fault = fault_next(call->sandbox, call->op);
+	if (!fault || !strike(call, fault))
+		pass_gate(call, method_wrong);
+}
+
+void sandbox_handle(struct sandbox *sandbox, const struct sandbox_request *request,
+		    struct sandbox_response *response)
+{
+	struct slice target = request->target;
+	struct call *call = mem_zalloc(sizeof(*call));
+	const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
+
+	call->sandbox = sandbox;
+	call->store = &sandbox->store;
+	call->request = request;
+	call->response = response;
+	call->path = target;
+	if (mark) {
+		call->path.len = (size_t)(mark - target.data);
+		call->query = slice_of(mark + 1, target.len - call->path.len - 1);
+	}
+	call->scim = call->path.len >= 13 && !memcmp(call->path.data, "/api/v2/scim/", 13);
+	call->now_us = clock_now_us(sandbox->options.clock);
+	call->mono_us = clock_mono_us(sandbox->options.clock);
+	rng_uuid(&sandbox->rng, call->context_id);
+	response->status = 500;
+	response->op = "";
+	response->header_count = 0;
+	answer_header(call, "ININ-Correlation-Id", "%s", call->context_id);
+	arena_init(&call->mem);
+	store_settle(&sandbox->store, call->mono_us);
+	handle(call);
+	json_decref(call->body);
+	arena_release(&call->mem);
+	mem_free(call);
+}

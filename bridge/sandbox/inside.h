@@ -1,0 +1,214 @@
+/*
+ * bridge/sandbox/inside.h - what the parts of the sandbox share; for bridge/sandbox only.
+ *
+ * Each operation is a function `op_...(struct call *)` that either answers or refuses; a
+ * refusal returns nothing and is the last thing it does.
+ */
+#ifndef BRIDGE_SANDBOX_INSIDE_H
+#define BRIDGE_SANDBOX_INSIDE_H
+
+#include <jansson.h>
+
+#include "bridge/api/api.h"
+#include "bridge/sandbox/sandbox.h"
+#include "bridge/sandbox/store.h"
+#include "scim/base/json.h"
+#include "scim/message.h"
+#include "scim/schema.h"
+
+#define URN_GENESYS "urn:ietf:params:scim:schemas:extension:genesys:purecloud:2.0:User"
+/* The authority that SCIM itself owns; never to be removed (facts, section 3). */
+#define SCIM_AUTHORITY "x-pc:scimv2:v1"
+
+#define PARAMS_MAX 200 /* 100 ids and then some */
+#define TOKENS_MAX 256 /* older ones end */
+#define TOKEN_BYTES 44
+
+struct token {
+	char text[TOKEN_BYTES];
+	uint32_t client;
+	int64_t expires_us;
+	int64_t window_us; /* when its minute began */
+	unsigned used;     /* calls in that minute */
+};
+
+enum fault_kind { FAULT_STATUS, FAULT_CUT_BEFORE, FAULT_CUT_AFTER, FAULT_DELAY,
+		  FAULT_HALF_BODY };
+
+struct fault {
+	enum api_op op; /* API_OP_COUNT = any */
+	unsigned every, after, count;
+	enum fault_kind kind;
+	int status;
+	unsigned retry_after_s, delay_ms;
+	uint64_t seen;
+	uint64_t done;
+};
+
+struct sandbox {
+	struct sandbox_options options;
+	struct rng rng;
+	struct store store;
+	struct token tokens[TOKENS_MAX];
+	size_t token_count; /* made so far; the ring's place is this modulo its size */
+	struct fault faults[SANDBOX_FAULTS_MAX];
+	size_t fault_count;
+	uint64_t calls[API_OP_COUNT], total, throttled;
+};
+
+struct param {
+	struct slice name, value; /* decoded */
+};
+
+/* One request on its way. */
+struct call {
+	struct sandbox *sandbox;
+	struct store *store;
+	const struct sandbox_request *request;
+	struct sandbox_response *response;
+	struct json_out out; /* on response->body */
+	struct arena mem;    /* for as long as the call */
+	enum api_op op;
+	struct slice path;   /* as sent */
+	struct slice query;
+	struct slice ids[API_PATH_IDS_MAX]; /* decoded */
+	struct param params[PARAMS_MAX];
+	unsigned param_count;
+	json_t *body;        /* NULL = none */
+	struct token *token;
+	int64_t now_us;      /* wall clock */
+	int64_t mono_us;
+	char context_id[37];
+	bool scim;           /* answers and errors in SCIM's form */
+};
+
+/* ---- answer.c ---- */
+
+/* Begin the answer's body; `status` is what the vendor answers. */
+void answer_begin(struct call *call, int status);
+void answer_header(struct call *call, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Success without a body. */
+void answer_empty(struct call *call, int status);
+/* Platform ErrorBody. */
+void refuse_platform(struct call *call, int status, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* SCIM error. */
+void refuse_scim(struct call *call, int status, enum scim_error_type type, const char *fmt,
+		 ...) __attribute__((format(printf, 4, 5)));
+/* 429 with Retry-After (facts, section 2). */
+void refuse_too_many(struct call *call, unsigned retry_after_s);
+
+/* ---- query.c ---- */
+
+/* Parameters of the query into call->params; false after a refusal. */
+bool query_parse(struct call *call);
+/* Refuse what isn't in the NULL-terminated list; false after a refusal. */
+bool query_only(struct call *call, const char *const *names);
+/* First value of a parameter; data NULL when it is absent. */
+struct slice query_get(const struct call *call, const char *name);
+bool query_bool(struct call *call, const char *name, bool otherwise, bool *ret);
+/* A whole number in a range; `otherwise` when absent; false after a refusal. */
+bool query_number(struct call *call, const char *name, unsigned otherwise, unsigned min,
+		  unsigned max, unsigned *ret);
+struct slice percent_decode(struct arena *mem, struct slice text, bool plus_is_space);
+
+/* ---- page.c: lists ---- */
+
+struct page {
+	unsigned size, number; /* number from 1 */
+	size_t total;
+	size_t first, end;     /* places of the page's things in the whole list */
+};
+/* Read pageSize (at most `size_max`) and pageNumber; false after a refusal. */
+bool page_read(struct call *call, unsigned size_max, struct page *page);
+void page_of(struct page *page, size_t total);
+enum page_form { PAGE_FULL, PAGE_COUNTS_ONLY, PAGE_NO_TOTAL };
+/* After the entities: the members that tell which page this is. */
+void page_write(struct call *call, const struct page *page, enum page_form form);
+
+/* ---- body.c: checks of JSON from outside; all false after a refusal ---- */
+
+bool body_array(struct call *call, size_t most);
+bool body_texts(struct call *call, const json_t *array, const char *name, size_t most);
+/* An object with no members but these (NULL-terminated). */
+bool body_members(struct call *call, const json_t *object, const char *const *names,
+		  const char *where);
+bool body_text(struct call *call, const json_t *object, const char *name,
+	       const char *where, const char **ret);
+
+/* ---- scim_user.c: users in SCIM's form ---- */
+
+/* Everything of a user, as a new object. */
+json_t *scim_user_json(struct call *call, const struct user *user);
+/* Check `attributes` and `excludedAttributes`; false after a refusal. */
+bool scim_user_choices(struct call *call);
+/* What those ask for, as a new object. */
+json_t *scim_user_selected(struct call *call, const struct user *user);
+/* Whether the answer carries what costs the tenant a second look (facts, section 3). */
+bool scim_user_expensive(struct call *call);
+
+/* ---- scim_read.c ---- */
+
+/* One user with its ETag. */
+void scim_answer_user(struct call *call, int status, const struct user *user);
+/* Whether an If-Match or If-None-Match names the user's version: quoted, or "*". */
+bool scim_version_is(const char *header, const struct user *user);
+
+/* ---- scim_check.c ---- */
+
+/* A user in SCIM's form, checked; its texts are the JSON's. */
+struct draft {
+	const char *user_name, *display_name, *title, *external_id;
+	const char *department, *employee_number, *date_hire, *manager;
+	bool active;
+	uint32_t division; /* NONE = not stated */
+	struct pairs emails, phones, external_ids;
+	struct levels skills, languages;
+	struct numbers roles;
+};
+/* Check a whole user; `user` is who has it now, NULL = nobody. False after a refusal. */
+bool draft_read(struct call *call, const struct user *user, const json_t *json,
+		struct draft *draft);
+void draft_release(struct draft *draft);
+
+/* ---- faults.c ---- */
+
+/* The fault that strikes this call, or NULL. */
+const struct fault *fault_next(struct sandbox *sandbox, enum api_op op);
+
+/* ---- the operations ---- */
+
+void op_token(struct call *call);
+void op_token_info(struct call *call);
+/* The token of the request, or NULL after a refusal. */
+struct token *oauth_check(struct call *call);
+
+void op_users(struct call *call);
+void op_catalogue(struct call *call);
+void op_grants(struct call *call);
+void op_queue_members(struct call *call);
+void op_scim_users(struct call *call);
+void op_scim_user(struct call *call);
+void op_scim_create(struct call *call);
+void op_scim_patch(struct call *call);
+void op_division_move(struct call *call);
+void op_levels_patch(struct call *call);
+void op_level_delete(struct call *call);
+void op_role_grant(struct call *call);
+void op_subject_bulkadd(struct call *call);
+void op_grant_delete(struct call *call);
+void op_group_add(struct call *call);
+void op_group_remove(struct call *call);
+void op_queue_change(struct call *call);
+
+/* ---- shared between operations ---- */
+
+/* A user who is there and not deleted, or NULL after 404. */
+struct user *call_user(struct call *call, struct slice id);
+/* {"id", "name"} under a key. */
+void write_ref(struct json_out *out, const char *key, const struct item *item);
+/* One state as lines, to a file or (file NULL) into a buf. */
+void save_lines(struct sandbox *sandbox, FILE *file, struct buf *buf);
+
+#endif
