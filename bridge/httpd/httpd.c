@@ -138,10 +138,15 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
 		out = make_half(&response->body);
 		buf_release(&response->body);
 	} else {
-		/* The library frees the data with free(): it comes from mem_realloc. */
+		/*
+		 * The library frees the data with free(): it comes from mem_realloc, unless
+		 * the body is empty and its data is a constant.
+		 */
 		out = MHD_create_response_from_buffer(response->body.len,
 						      response->body.data,
-						      MHD_RESPMEM_MUST_FREE);
+						      response->body.size
+							      ? MHD_RESPMEM_MUST_FREE
+							      : MHD_RESPMEM_PERSISTENT);
 	}
 	if (!out)
 		return MHD_NO;
