@@ -83,7 +83,8 @@ static enum exit_code apply_now(struct run *run, const struct report_options *re
 		cli_say_error(&err);
 		return exit_code_of(&err) == EXIT_USAGE ? EXIT_FAILED : exit_code_of(&err);
 	}
-	if (result.counts[OUTCOME_DONE] < run->plan.steps.count || run->plan.skips.count)
+	if (result.counts[OUTCOME_DONE] < run->plan.steps.count || run->plan.skips.count ||
+	    (!run->plan.directory.complete && !run->only))
 		return EXIT_PARTLY;
 	return EXIT_DONE;
 }

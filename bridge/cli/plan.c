@@ -118,7 +118,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 			code = EXIT_FAILED;
 		else if (run.plan.refused)
 			code = EXIT_REFUSED;
-		else if (run.plan.skips.count)
+		else if (run.plan.skips.count || (!run.plan.directory.complete && !run.only))
 			code = EXIT_PARTLY;
 		else if (run.plan.steps.count && cli_flag(&args, "exit-code"))
 			code = EXIT_CHANGES;

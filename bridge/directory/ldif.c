@@ -284,12 +284,16 @@ static void next_logical(struct ldif *ldif, size_t end, struct logical *ret)
 
 static bool is_name(const char *s, size_t len)
 {
+	bool options = false;
+
 	for (size_t i = 0; i < len; i++) {
 		char c = s[i], lower = (char)(c | 32);
 
 		if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
-		      (i && (c == '-' || c == '.' || c == ';' || c == '_'))))
+		      (i && (c == '-' || c == '.' || c == ';' || c == '_')) ||
+		      (options && c == '='))) /* "member;range=0-1499" */
 			return false;
+		options |= c == ';';
 	}
 	return len > 0;
 }

@@ -279,7 +279,13 @@ static const struct directory_case directory_cases[] = {
 	  NULL, SCOPE_SUB, NULL, "cn=Cy",
 	  "incomplete 0\nF:36: \"cn=Cy,ou=p,dc=x\" has a value of entryUUID that is no id\n" },
 	{ "cut off", "\ndn: cn=Cy,ou=p,dc=x\nobjectCl: per", NULL, NULL, SCOPE_SUB, NULL, "cn=Cy",
+	  "groups: F ends inside a line; it may have been cut off\n"
 	  "incomplete 0\nF ends inside a line; it may have been cut off\n" },
+	{ "cut off: who is not seen in a group may be in it", "\ndn: cn=Cy,ou=p,dc=x\n"
+	  "objectClass: person\n" ID(3) "cn: C", NULL, NULL, SCOPE_SUB, NULL, "cn=C",
+	  "groups: F ends inside a line; it may have been cut off\n"
+	  "00000000-0000-4000-8000-000000000003 cn=Cy,ou=p,dc=x outer=2\n"
+	  "incomplete 1\nF ends inside a line; it may have been cut off\n" },
 	{ "part of a group", "\ndn: cn=big,ou=g,dc=x\nobjectClass: group\nmember;range=0-1: cn=a\n",
 	  NULL, NULL, SCOPE_SUB, NULL, "cn=Bob",
 	  "groups: the file has only a part of the members of \"cn=big,ou=g,dc=x\"\n"

@@ -63,7 +63,9 @@ static uint64_t check_entry(const struct ldif_entry *entry, bool match)
 			sum = add_bytes(sum, value.data, value.len);
 			if (entry_id_format(value, a % 2, id) == 0 && !utf8_valid(id, strlen(id)))
 				abort();
+			/* "member;range=0-9" can not be named in a filter. */
 			if (match && v < 4 && a < 16 && value.len <= VALUE_BYTES_MAX &&
+			    !memchr(attr->name.data, '=', attr->name.len) &&
 			    attr->name.len <= VALUE_BYTES_MAX && !finds(attr->name, value, entry))
 				abort();
 		}
