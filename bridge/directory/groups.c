@@ -220,6 +220,7 @@ static void mark_person(struct walk *walk, uint32_t name, unsigned wanted)
 {
 	struct membership *m = walk->m;
 
+	assert(m->words > wanted / 64);
 	if (walk->row_of[name] == 0) {
 		for (unsigned i = 0; i < m->words; i++)
 			vec_push(&m->rows, 0);

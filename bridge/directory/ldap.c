@@ -543,7 +543,8 @@ struct people_reader {
 	struct ldap_directory *dir;
 	struct fill *fill;
 	const char **attrs;
-	struct seen_ids *seen; /* NULL: one search meets nobody twice */
+	bool several; /* searches: they may meet somebody twice */
+	struct seen_ids seen;
 	const struct person_query *query;
 	directory_entry_fn *fn;
 	void *ctx;
@@ -581,7 +582,7 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 		verdict_spoil(reader->verdict, "%s", why.text);
 		return 0;
 	}
-	if (reader->seen && seen_ids_add(reader->seen, entry.id))
+	if (reader->several && seen_ids_add(&reader->seen, entry.id))
 		return 0;
 	reader->verdict->count++;
 	return reader->fn(reader->ctx, &entry, err);
@@ -640,7 +641,6 @@ static int read_all(struct people_reader *reader, const struct layout *layout, s
 {
 	const struct config_searches *searches = &reader->dir->config->directory.people;
 	const struct config *config = reader->dir->config;
-	struct seen_ids seen = { 0 };
 	int ret = 0;
 
 	if (ldap_directory_connect(reader->dir, err))
@@ -648,11 +648,10 @@ static int read_all(struct people_reader *reader, const struct layout *layout, s
 	reader->fill = mem_alloc(sizeof(*reader->fill));
 	fill_init(reader->fill, layout, config->directory.id_attribute, reader->dir->membership);
 	reader->attrs = fill_names(reader->fill, &reader->mem);
-	if (searches->count > 1)
-		reader->seen = &seen;
+	reader->several = searches->count > 1;
 	for (unsigned i = 0; ret == 0 && i < searches->count; i++)
 		ret = search_people(reader, &searches->items[i], err);
-	seen_ids_release(&seen);
+	seen_ids_release(&reader->seen);
 	fill_release(reader->fill);
 	mem_free(reader->fill);
 	return ret;

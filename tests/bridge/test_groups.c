@@ -91,7 +91,7 @@ static void print_answers(const struct membership *m, unsigned wanted, struct bu
 	bool any = false;
 	int absent = GROUP_NO;
 
-	for (char letter = 'n'; letter <= 'z'; letter++) {
+	for (int letter = 'n'; letter <= 'z'; letter++) {
 		struct arena mem = ARENA_INIT;
 		struct slice norm;
 		char dn[32];
@@ -100,7 +100,7 @@ static void print_answers(const struct membership *m, unsigned wanted, struct bu
 		assert_int_equal(dn_normalize(&mem, dn, strlen(dn), &norm, NULL), 0);
 		membership_of(m, norm, NULL, answers);
 		if (answers[wanted] == GROUP_YES) {
-			buf_addch(out, letter);
+			buf_addch(out, (char)letter);
 			any = true;
 		}
 		absent = answers[wanted] == GROUP_YES ? absent : answers[wanted];
