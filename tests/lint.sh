@@ -21,8 +21,8 @@ only() { # header, files that may
 	git grep -lE "#include <$1>" -- '*.c' '*.h' ':!tests' | grep -vE "^($2)$" && fail "<$1> is for $2 alone"
 }
 only 'curl/curl.h' 'scim/wire.c'
-only 'ldap.h' 'bridge/directory/ldap.c'
-only 'lber.h' 'bridge/directory/ldap.c'
+only 'ldap.h' 'bridge/directory/ldap(_impl\.h|_connect\.c|_explain\.c|\.c)'
+only 'lber.h' 'bridge/directory/ldap(_impl\.h|_connect\.c|_explain\.c|\.c)'
 only 'yaml.h' 'mappings/yaml.c'
 only 'sqlite3.h' 'bridge/state/sqlite.c'
 only 'microhttpd.h' 'bridge/httpd/httpd.c'
@@ -30,12 +30,12 @@ for f in "${sources[@]}"; do
 	case $f in tests/*) continue ;; esac
 	grep -q '"scim/base/banned.h"' "$f" || fail "$f does not include scim/base/banned.h"
 done
-git grep -nE '\b(TODO|FIXME|XXX)\b' -- '*.c' '*.h' '*.sh' && fail "unfinished work in the tree"
+git grep -nE '\b(TODO|FIXME|XXX)\b' -- '*.c' '*.h' '*.sh' ':!tests/lint.sh' && fail "unfinished work in the tree"
 
 shellcheck -x -S warning "${scripts[@]}" || fail "shellcheck"
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=incorrectLogicOperator \
-	--suppress=objectIndex --suppress=readdirCalled --suppress=arrayIndexThenCheck --library=posix -I. -D_GNU_SOURCE \
+	--suppress=nullPointer:tests/* --suppress=objectIndex --suppress=readdirCalled --suppress=arrayIndexThenCheck --library=posix -I. -D_GNU_SOURCE \
 	-DDIRBRIDGE_VERSION='"lint"' -j "$(nproc)" "${sources[@]}" || fail "cppcheck"
 # clang-tidy tells how many warnings it kept back in every run: only findings are shown.
 printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- \

@@ -341,7 +341,7 @@ static int work_some(struct search *search, struct err *err)
 		ldap_msgfree(message);
 	}
 	/* Move the rest to the front once the worked-off part is the larger one. */
-	if (search->first * 2 >= search->ahead.count) {
+	if (search->first && search->first * 2 >= search->ahead.count) {
 		search->ahead.count -= search->first;
 		memmove(search->ahead.items, search->ahead.items + search->first,
 			search->ahead.count * sizeof(*search->ahead.items));

@@ -124,6 +124,13 @@ set_limit() {
 }
 
 "$build/tests/tools/gen_directory" --people 500 --groups 40 --seed 3 >"$work/company.ldif"
+# nth N NAME: value of that attribute of the N-th person.
+nth() {
+	awk -v n="$1" -v name="$2: " '/^dn: / {person = /^dn: uid=/; seen += person}
+		person && seen == n && index($0, name) == 1 {print substr($0, length(name) + 1); exit}' \
+		"$work/company.ldif"
+}
+ring_member=$(nth 5 dn) posix_member=$(nth 6 uid) unique_member=$(nth 7 dn)
 cat >>"$work/company.ldif" <<X
 
 dn: ou=odd,dc=example,dc=org
@@ -140,18 +147,18 @@ dn: cn=ring-b,ou=odd,dc=example,dc=org
 objectClass: groupOfNames
 cn: ring-b
 member: cn=ring-a,ou=odd,dc=example,dc=org
-member: $(sed -n 's/^dn: \(uid=.*\)/\1/p' "$work/company.ldif" | sed -n 5p)
+member: $ring_member
 
 dn: cn=posix,ou=odd,dc=example,dc=org
 objectClass: posixGroup
 cn: posix
 gidNumber: 100
-memberUid: $(sed -n 's/^uid: //p' "$work/company.ldif" | sed -n 6p)
+memberUid: $posix_member
 
 dn: cn=unique,ou=odd,dc=example,dc=org
 objectClass: groupOfUniqueNames
 cn: unique
-uniqueMember: $(sed -n 's/^dn: \(uid=.*\)/\1/p' "$work/company.ldif" | sed -n 7p)#'0101'B
+uniqueMember: $unique_member#'0101'B
 X
 printf 'version: 1\n' >"$work/rules.yaml"
 slapd_init "$work/slapd"
@@ -178,8 +185,8 @@ settings
 reads "binary-safe words" 'cn=[^ ].* \[cc-agents\]=yes' --attr cn --group cc-agents
 
 # --- one person ---
-uid=$(awk '/^uid: / {print $2; exit}' "$work/company.ldif")
-dn=$(awk '/^dn: uid=/ {print $2; exit}' "$work/company.ldif")
+uid=$(nth 1 uid)
+dn=$(nth 1 dn)
 for person in "uid=$uid" "(uid=$uid)" "$dn" "${dn^^}" "(&(uid=$uid)(!(sn=nobody)))"; do
 	reads "person by $person" '^people complete 1$' --count --person "$person"
 done
