@@ -351,7 +351,7 @@ static void add_row(const struct membership *m, struct slice key, unsigned char 
 
 	if (!map_get(&m->people, key, &number))
 		return;
-	row = &m->rows.items[number * m->words];
+	row = m->rows.items + number * m->words;
 	for (unsigned w = 0; w < count; w++) {
 		if (row[w / 64] >> w % 64 & 1)
 			answers[w] = GROUP_YES;
