@@ -21,7 +21,7 @@ RUNS = 5
 PEOPLE = "(objectClass=inetOrgPerson)"
 ATTRIBUTES = [
     "mail", "givenName", "sn", "title", "departmentNumber", "l", "employeeNumber",
-    "preferredLanguage", "employeeType", "telephoneNumber", "displayName", "entryUUID",
+    "preferredLanguage", "employeeType", "telephoneNumber", "entryUUID",
 ]
 
 
