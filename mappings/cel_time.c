@@ -463,21 +463,21 @@ static int32_t footer_offset(const struct cel_zone *zone, int64_t t)
 	return dst ? zone->dst : zone->std;
 }
 
-int32_t cel_zone_offset(const struct cel_zone *zone, int64_t t)
+int32_t cel_zone_offset(const struct cel_zone *zone, int64_t unix_seconds)
 {
 	uint32_t low = 0, high = zone->count;
 
-	if (zone->count == 0 || t >= zone->times[zone->count - 1]) {
+	if (zone->count == 0 || unix_seconds >= zone->times[zone->count - 1]) {
 		if (zone->has_footer)
-			return footer_offset(zone, t);
+			return footer_offset(zone, unix_seconds);
 		return zone->count ? zone->offsets[zone->count - 1] : zone->first;
 	}
-	if (t < zone->times[0])
+	if (unix_seconds < zone->times[0])
 		return zone->first;
 	while (high - low > 1) {
 		uint32_t mid = (low + high) / 2;
 
-		if (zone->times[mid] <= t)
+		if (zone->times[mid] <= unix_seconds)
 			low = mid;
 		else
 			high = mid;
