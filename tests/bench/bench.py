@@ -65,6 +65,7 @@ def ldapsearch():
         password = f.read().strip()
     path = f"{WORK}/password.bare"
     with open(path, "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), 0o600)
         f.write(password)
     start = time.monotonic()
     subprocess.run(
