@@ -13,6 +13,8 @@
 struct group {
 	uint32_t name; /* number of its DN */
 	bool partial;
+	bool unread; /* exists, but no search reads it; also partial */
+	bool named;  /* as unread, in the verdict */
 	uint32_t first_piece; /* from 1, in `pieces`: a group met twice has two */
 };
 
@@ -207,6 +209,25 @@ void membership_mark_partial(struct membership *m)
 	m->groups.items[m->last].partial = true;
 }
 
+int membership_add_unread(struct membership *m, const char *dn, size_t dn_len,
+			  struct err *err)
+{
+	struct slice norm;
+	uint64_t name;
+
+	arena_reset(&m->scratch);
+	if (dn_normalize(&m->scratch, dn, dn_len, &norm, err))
+		return -1;
+	/* A name that no group has for a member can not be reached. */
+	if (!map_get(&m->names, norm, &name) || m->group_of.items[name] != NO_GROUP)
+		return 0;
+	if (membership_add(m, dn, dn_len, NULL, 0, err))
+		return -1;
+	m->groups.items[m->last].partial = true;
+	m->groups.items[m->last].unread = true;
+	return 0;
+}
+
 /* What a walk needs beside the graph. */
 struct walk {
 	struct membership *m;
@@ -214,6 +235,7 @@ struct walk {
 	uint32_t *seen;   /* by group: the wanted group, from 1, that met it last */
 	VEC(uint32_t) todo;
 	bool partial;
+	struct verdict *verdict;
 };
 
 static void mark_person(struct walk *walk, uint32_t name, unsigned wanted)
@@ -247,6 +269,17 @@ static void walk_members(struct walk *walk, const struct piece *piece, unsigned 
 	}
 }
 
+static void say_unread(struct walk *walk, struct group *group, unsigned wanted)
+{
+	if (!group->unread || group->named)
+		return;
+	group->named = true;
+	verdict_spoil(walk->verdict,
+		      "the group \"%.90s\" is nested in \"%.40s\", and directory.groups does not "
+		      "read it", walk->m->texts.items[group->name].data,
+		      walk->m->wanted->names.items[wanted]);
+}
+
 static void walk_group(struct walk *walk, uint32_t start, unsigned wanted)
 {
 	struct membership *m = walk->m;
@@ -255,9 +288,10 @@ static void walk_group(struct walk *walk, uint32_t start, unsigned wanted)
 	walk->seen[start] = wanted + 1;
 	vec_push(&walk->todo, start);
 	while (walk->todo.count) {
-		const struct group *group = &m->groups.items[walk->todo.items[--walk->todo.count]];
+		struct group *group = &m->groups.items[walk->todo.items[--walk->todo.count]];
 
 		walk->partial |= group->partial;
+		say_unread(walk, group, wanted);
 		for (uint32_t at = group->first_piece; at; at = m->pieces.items[at - 1].next)
 			walk_members(walk, &m->pieces.items[at - 1], wanted);
 	}
@@ -310,7 +344,7 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 {
 	unsigned count = membership_count(m);
 	bool complete = verdict->complete;
-	struct walk walk = { .m = m };
+	struct walk walk = { .m = m, .verdict = verdict };
 
 	assert(!m->resolved);
 	walk.row_of = mem_array(m->texts.count + 1, sizeof(*walk.row_of));

@@ -42,6 +42,17 @@ int membership_add_member(struct membership *membership, enum member_form form,
 			  const char *value, size_t len, struct err *err);
 /* The group added last was not read whole (an attribute range). */
 void membership_mark_partial(struct membership *membership);
+/*
+ * A group that exists but that no search reads. Without this it would look like a person's
+ * DN, and who is in a wanted group through it would be taken for nobody in it. Groups that
+ * were added already stay as they are: call it after all of them.
+ */
+int membership_add_unread(struct membership *membership, const char *dn, size_t dn_len,
+			  struct err *err);
+/* Object classes of groups (RFC 4519, RFC 2307, MS-ADSC), by which such ones are found. */
+#define GROUP_CLASSES                                                              \
+	"groupOfNames", "groupOfUniqueNames", "groupOfMembers", "posixGroup",      \
+		"groupOfURLs", "group"
 
 /*
  * Walk. Wanted groups that are missing or ambiguous spoil the verdict, whose `complete`

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 #include <sys/time.h>
 
 #include "bridge/directory/filter.h"
@@ -36,6 +37,11 @@ struct search {
 	const char **attrs;
 	unsigned ahead_max;
 	bool missing_base_is_none; /* looking for one person by DN */
+	/*
+	 * Looks beyond what is configured: a base that is not there or not ours to read, and
+	 * references to other servers, spoil nothing.
+	 */
+	bool beyond;
 	raw_entry_fn *fn;
 	void *ctx;
 	struct verdict *verdict;
@@ -120,8 +126,8 @@ static void take_reference(struct search *search, LDAPMessage *message)
 	if (ldap_parse_reference(search->dir->ld, message, &urls, NULL, 0) != LDAP_SUCCESS ||
 	    !urls || !urls[0]) {
 		verdict_spoil(search->verdict, "the server sent a reference that can not be read");
-	} else if (is_other_context(urls[0])) {
-		log_line(LOG_DEBUG, "not followed, another naming context: %s", urls[0]);
+	} else if (search->beyond || is_other_context(urls[0])) {
+		log_line(LOG_DEBUG, "not followed: %s", urls[0]);
 	} else {
 		verdict_spoil(search->verdict,
 			      "a part below \"%s\" is on another server and was not read: %s",
@@ -192,7 +198,8 @@ static int take_done(struct search *search, LDAPMessage *message, struct err *er
 	if (ldap_parse_result(search->dir->ld, message, &code, NULL, &diagnostic, NULL, &controls,
 			      0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
-	if (code == LDAP_NO_SUCH_OBJECT && search->missing_base_is_none)
+	if ((code == LDAP_NO_SUCH_OBJECT && (search->missing_base_is_none || search->beyond)) ||
+	    ((code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_REFERRAL) && search->beyond))
 		code = LDAP_SUCCESS;
 	else if (code != LDAP_SUCCESS)
 		spoil_result(search, code, diagnostic);
@@ -517,6 +524,108 @@ static int search_groups(struct ldap_directory *dir, const struct config_search 
 	return ret;
 }
 
+static int take_unread(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	struct group_reader *reader = ctx;
+	struct err why = ERR_INIT;
+
+	(void)err;
+	if (membership_add_unread(reader->dir->membership, entry->dn.data, entry->dn.len, &why))
+		verdict_spoil(reader->verdict, "a group: %s", why.text);
+	return 0;
+}
+
+/*
+ * Where the base's tree begins: its trailing dc= parts (RFC 2247), else its last part. Most
+ * servers hold one tree under that name; one that does not answers "no such object".
+ */
+static const char *tree_of(const char *base)
+{
+	const char *comma = strrchr(base, ','), *tree = NULL;
+
+	for (size_t len = strlen(base); len > 0; len--) {
+		const char *part = base + len - 1;
+
+		if (len > 1 && part[-1] != ',')
+			continue;
+		part += strspn(part, " ");
+		if (strncasecmp(part, "dc=", 3) != 0)
+			break;
+		tree = part;
+	}
+	if (tree)
+		return tree;
+	return comma ? comma + 1 + strspn(comma + 1, " ") : base;
+}
+
+/* Groups below `base` by class, names only; those already read stay. */
+static int search_unread(struct ldap_directory *dir, const char *base,
+			 struct verdict *verdict, bool *ret_found, struct err *err)
+{
+	static const char *const classes[] = { GROUP_CLASSES };
+	static const char *no_attributes[] = { LDAP_NO_ATTRS, NULL };
+	struct group_reader reader = { .dir = dir, .verdict = verdict };
+	struct search search = {
+		.dir = dir, .base = base, .scope = LDAP_SCOPE_SUBTREE, .attrs = no_attributes,
+		.ahead_max = GROUPS_AHEAD_MAX, .fn = take_unread, .ctx = &reader,
+		.verdict = verdict, .beyond = true,
+	};
+	struct buf filter;
+	int ret;
+
+	buf_init(&filter, 1024);
+	buf_addstr(&filter, "(|");
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		buf_addf(&filter, "(objectClass=%s)", classes[i]);
+	buf_addch(&filter, ')');
+	search.filter = filter.data;
+	ret = run_search(&search, err);
+	*ret_found = search.found > 0;
+	buf_release(&filter);
+	return ret;
+}
+
+/* The same unless it was done, or the base's tree has given its groups. */
+static int search_unread_once(struct ldap_directory *dir, const char *base, struct map *seen,
+			      struct verdict *verdict, struct err *err)
+{
+	uint64_t in_tree = false;
+	bool found = false;
+	int ret;
+
+	map_get(seen, slice_str(tree_of(base)), &in_tree);
+	if (in_tree || map_get(seen, slice_str(base), NULL))
+		return 0;
+	ret = search_unread(dir, base, verdict, &found, err);
+	map_set(seen, slice_str(base), found);
+	return ret;
+}
+
+/*
+ * A group nested in a wanted one may lie outside the configured searches. Its name alone
+ * does not tell it from a person's, so groups are also looked for in the whole tree.
+ */
+static int read_unread(struct ldap_directory *dir, struct verdict *verdict, struct err *err)
+{
+	const struct config_searches *sets[] = { &dir->config->directory.groups,
+						 &dir->config->directory.people };
+	struct map seen = { 0 }; /* base -> whether groups were found there */
+	int ret = 0;
+
+	for (size_t s = 0; s < 2; s++) {
+		for (unsigned i = 0; i < sets[s]->count && ret == 0; i++) {
+			const char *base = sets[s]->items[i].base;
+
+			ret = search_unread_once(dir, tree_of(base), &seen, verdict, err);
+			/* The tree has another root, or only a part of it is ours to read. */
+			if (ret == 0)
+				ret = search_unread_once(dir, base, &seen, verdict, err);
+		}
+	}
+	map_release(&seen);
+	return ret;
+}
+
 static int read_groups(struct directory *base, const struct group_names *wanted,
 		       struct verdict *verdict, struct err *err)
 {
@@ -533,6 +642,8 @@ static int read_groups(struct directory *base, const struct group_names *wanted,
 		if (search_groups(dir, &searches->items[i], verdict, err))
 			return -1;
 	}
+	if (searches->count && read_unread(dir, verdict, err))
+		return -1;
 	membership_resolve(dir->membership, verdict);
 	return 0;
 }

@@ -170,14 +170,60 @@ static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
 	return 0;
 }
 
-static int read_groups(struct directory *base, const struct group_names *wanted,
+/* DNs of the file's groups that the searches leave out; told to membership at the end. */
+struct left_out {
+	struct arena mem;
+	VEC(const char *) dns;
+};
+
+static void note_left_out(struct left_out *out, const struct ldif_entry *entry)
+{
+	static const char *const classes[] = { GROUP_CLASSES };
+	const struct ldif_attr *attr = ldif_find(entry, "objectClass", 11);
+
+	for (uint32_t v = 0; attr && v < attr->count; v++) {
+		for (size_t c = 0; c < sizeof(classes) / sizeof(classes[0]); c++) {
+			if (text_cmp_nocase(attr->values[v].data, attr->values[v].len, classes[c],
+					    strlen(classes[c])) != 0)
+				continue;
+			vec_push(&out->dns, arena_strndup(&out->mem, entry->dn, entry->dn_len));
+			return;
+		}
+	}
+}
+
+/* One pass over the file for groups: those of the searches, and those left out. */
+static int scan_groups(struct ldif_directory *dir, struct left_out *out,
 		       struct verdict *verdict, struct err *err)
 {
-	struct ldif_directory *dir = (struct ldif_directory *)base;
 	const struct ldif_entry *entry;
 	struct slice norm;
 	int found = 0;
 	bool in;
+
+	while (dir->groups.count && (found = ldif_next(dir->file, &entry, err)) == 1) {
+		if (in_searches(dir, &dir->groups, entry, &in, &norm, err))
+			return -1;
+		if (!in)
+			note_left_out(out, entry);
+		else if (add_group(dir, entry, verdict, err))
+			return -1;
+	}
+	for (size_t i = 0; found == 0 && i < out->dns.count; i++) {
+		const char *dn = out->dns.items[i];
+
+		if (membership_add_unread(dir->membership, dn, strlen(dn), err))
+			return -1;
+	}
+	return found;
+}
+
+static int read_groups(struct directory *base, const struct group_names *wanted,
+		       struct verdict *verdict, struct err *err)
+{
+	struct ldif_directory *dir = (struct ldif_directory *)base;
+	struct left_out out = { 0 };
+	int found;
 
 	membership_free(dir->membership);
 	dir->membership = membership_new(wanted);
@@ -185,11 +231,9 @@ static int read_groups(struct directory *base, const struct group_names *wanted,
 		return membership_resolve(dir->membership, verdict), 0;
 	if (start_pass(dir, &dir->groups, err))
 		return -1;
-	while (dir->groups.count && (found = ldif_next(dir->file, &entry, err)) == 1) {
-		if (in_searches(dir, &dir->groups, entry, &in, &norm, err) ||
-		    (in && add_group(dir, entry, verdict, err)))
-			return -1;
-	}
+	found = scan_groups(dir, &out, verdict, err);
+	vec_release(&out.dns);
+	arena_release(&out.mem);
 	if (found < 0)
 		return -1;
 	spoil_file(dir, verdict);

@@ -19,7 +19,8 @@
 
 /*
  * A case is told in words: "a: b x y" is the group cn=a,o=g with the members cn=b,o=g and
- * the people x and y (in lower case: groups a to m, people n to z). "a~" was read in part.
+ * the people x and y (in lower case: groups a to m, people n to z). "a~" was read in part;
+ * "a!", told last, exists but no search reads it.
  */
 struct groups_case {
 	const char *name, *groups, *wanted;
@@ -43,6 +44,11 @@ static const struct groups_case cases[] = {
 	{ "part of it", "a~: n", "a", "n?", true, true },
 	{ "part of a nested one", "a: b n|b~: o|c: p", "a b c", "no? o? p", true, true },
 	{ "part of an outer one", "a~: b n|b: o", "b", "o", true, true },
+	{ "a nested one that no search reads", "a: b n|c: o|b!", "a c", "n? o", true, false },
+	{ "deeper still", "a: b n|b: d o|d!", "a b", "no? o?", true, false },
+	{ "one that no wanted group holds", "a: n|b: c|c!", "a", "n", true, true },
+	{ "one that nobody holds", "a: n|b!", "a", "n", true, true },
+	{ "one that was read all the same", "a: b|b: n|b!", "a", "n", true, true },
 	{ "groups not read whole", "a: n|b: o", "a b", "n? o?", false, false },
 	{ "met twice, members joined", "a: n|b: o|a: p", "a b", "np o", true, true },
 	{ "twice the same member", "a: n n", "a", "n", true, true },
@@ -68,6 +74,11 @@ static void add_groups(struct membership *m, const char *text)
 		bool partial = text[1] == '~';
 
 		group_dn(*text, dn);
+		if (text[1] == '!') {
+			assert_int_equal(membership_add_unread(m, dn, strlen(dn), NULL), 0);
+			text += text[2] == '|' ? 3 : 2;
+			continue;
+		}
 		assert_int_equal(membership_add(m, dn, strlen(dn), &cn, 1, NULL), 0);
 		if (partial)
 			membership_mark_partial(m);

@@ -217,6 +217,14 @@ count_in "members with bits" unique 1
 count_in "supervisors as the LDIF has them" cc-supervisors \
 	"$(awk '/^dn: cn=cc-supervisors,/ {in_it = 1} /^$/ {in_it = 0} in_it && /^member/' \
 		"$work/company.ldif" | wc -l)"
+# cc-agents holds the sites, the sites the teams; a filter leaves the teams out.
+settings "groups: {base: \"ou=groups,$SLAPD_BASE\", filter: \"(&(objectClass=groupOfNames)(!(cn=cc-team*)))\"}"
+reads "a nested group that no search reads is named" '^reason .*cc-team-.* is nested in "cc-agents"' \
+	--group cc-agents
+reads "and nobody is out of the outer one" '\[cc-agents\]=unknown' --group cc-agents
+settings "groups: {base: \"cn=cc-agents,ou=groups,$SLAPD_BASE\", filter: (objectClass=*)}"
+reads "nor when they lie outside the base" '\[cc-agents\]=unknown' --group cc-agents
+settings "groups: {base: \"$SLAPD_BASE\", filter: \"(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))\"}"
 reads "a group that is not there is unknown" '\[no-such\]=unknown' --group no-such
 reads "and spoils the verdict" '^reason .*no group "no-such"' --group no-such
 
