@@ -54,8 +54,10 @@ fuzz_src := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz_bin := $(patsubst tests/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
 .PHONY: all deps demo check unit tools headers bench lint fuzz install uninstall clean help tests-build
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
-MAKEFLAGS += --jobs=$(shell nproc)
+JOBS ?= $(shell nproc)
+# As many jobs as cores unless told otherwise (JOBS=); a make below this one shares its jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(JOBS)
 endif
 .DELETE_ON_ERROR:
 .SECONDARY:

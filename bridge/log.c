@@ -62,10 +62,3 @@ void log_line(enum log_level level, const char *fmt, ...)
 	text_visible(raw, strlen(raw), shown, sizeof(shown));
 	fprintf(stderr, "%s %s: %s\n", time, level_names[level], shown);
 }
-
-void log_err(enum log_level level, const struct err *err)
-{
-	char text[ERR_FORMAT_MAX];
-
-	log_line(level, "%s", err_format(err, text, sizeof(text)));
-}

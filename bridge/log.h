@@ -8,14 +8,11 @@
 
 #include <stdbool.h>
 
-#include "scim/base/err.h"
-
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Until called: text, warnings and errors. */
 void log_setup(enum log_level level, bool json);
 bool log_wants(enum log_level level);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_err(enum log_level level, const struct err *err);
 
 #endif

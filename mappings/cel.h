@@ -61,9 +61,6 @@ struct cel_value {
 const char *cel_type_name(enum cel_type type); /* "int", "list", "google.protobuf.Timestamp" */
 size_t cel_list_count(const struct cel_list *list);
 struct cel_value cel_list_at(const struct cel_list *list, size_t i);
-size_t cel_map_count(const struct cel_map *map);
-void cel_map_at(const struct cel_map *map, size_t i, struct cel_value *ret_key,
-		struct cel_value *ret_value); /* in order of insertion */
 
 /*
  * What expressions of one rule set share while they are compiled: the entry's layout and

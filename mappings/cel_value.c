@@ -48,19 +48,6 @@ struct cel_value cel_list_at(const struct cel_list *list, size_t i)
 	return list->items ? list->items[i] : cel_of_attr(list->slices[i]);
 }
 
-size_t cel_map_count(const struct cel_map *map)
-{
-	return map->count;
-}
-
-void cel_map_at(const struct cel_map *map, size_t i, struct cel_value *ret_key,
-		struct cel_value *ret_value)
-{
-	assert(i < map->count);
-	*ret_key = map->keys[i];
-	*ret_value = map->values[i];
-}
-
 /* ---- order and equality ---- */
 
 static int cmp3(bool less, bool equal)

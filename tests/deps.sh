@@ -8,10 +8,10 @@ packages=(
 	gcc make pkg-config libc6-dev libldap-dev libcurl4-openssl-dev libjansson-dev
 	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev zlib1g-dev
 	# tests and demo: peers, tools
-	libcmocka-dev slapd ldap-utils openssl python3 curl util-linux procps
-	valgrind libc6-dbg strace sqlite3
+	libcmocka-dev slapd ldap-utils openssl python3 curl util-linux
+	valgrind libc6-dbg tzdata
 	# lint, fuzz, bench
-	clang libclang-rt-14-dev clang-tidy cppcheck shellcheck wrk jq
+	git clang libclang-rt-14-dev clang-tidy cppcheck shellcheck
 )
 
 missing=()

@@ -5,6 +5,7 @@
 #include "scim/base/banned.h"
 
 static const struct cli_option options[] = {
+	{ "settings", 0, NULL, "list every setting with its default and meaning" },
 	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -69,6 +70,11 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		code = args.help ? EXIT_DONE : EXIT_USAGE;
 		cli_args_release(&args);
 		return code;
+	}
+	if (cli_flag(&args, "settings")) {
+		config_print_help(stdout);
+		cli_args_release(&args);
+		return EXIT_DONE;
 	}
 	code = run_open(&run, &args);
 	if (!code && !args.json)

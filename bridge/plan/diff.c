@@ -39,8 +39,7 @@ static void add_set(struct planner *p, const struct subject *s, const struct rec
 	step->drift = last && scim_value_same(attr, last, f->field.value);
 }
 
-static void add_division(struct planner *p, const struct subject *s,
-			 const struct record_field *f, const char *old)
+static void add_division(struct planner *p, const struct record_field *f, const char *old)
 {
 	const struct catalogue *cat = &p->in->present->catalogue;
 	uint32_t item = catalogue_by_name(cat, CAT_DIVISION, f->field.value);
@@ -53,7 +52,6 @@ static void add_division(struct planner *p, const struct subject *s,
 	step->old_text = old;
 	step->new_text = f->field.value;
 	step->origin = f->origin;
-	(void)s;
 }
 
 /* A division that the tenant does not have would move or create somebody into Home. */
@@ -154,7 +152,7 @@ static void diff_field(struct planner *p, const struct subject *s,
 	    (account && f->own == OWN_MERGE && !merge_sets(s, f, old)))
 		return;
 	if (attr == SCIM_ATTR_DIVISION)
-		add_division(p, s, f, old);
+		add_division(p, f, old);
 	else
 		add_set(p, s, f, old);
 }

@@ -94,6 +94,10 @@ for command in check eval plan apply runs status; do
 	expect "help of $command" 0 "Usage: dirbridge $command" "$command" --help
 done
 expect "status before any run" 1 'no good run' status -c "$c"
+for example in quickstart active-directory; do
+	expect "the example $example" 0 'good' check -c "examples/$example/dirbridge.yaml"
+done
+expect "all settings" 0 '^target.rate ' check --settings
 expect "check" 0 'good' check -c "$c"
 expect "check online" 0 'every name in the rules is there' check --online -c "$c"
 expect "first plan" 3 'accounts created' plan --exit-code -c "$c"
