@@ -21,8 +21,8 @@ only() { # header, files that may
 	git grep -lE "#include <$1>" -- '*.c' '*.h' ':!tests' | grep -vE "^($2)$" && fail "<$1> is for $2 alone"
 }
 only 'curl/curl.h' 'scim/wire.c'
-only 'ldap.h' 'bridge/directory/ldap(_impl\.h|_connect\.c|_explain\.c|\.c)'
-only 'lber.h' 'bridge/directory/ldap(_impl\.h|_connect\.c|_explain\.c|\.c)'
+only 'ldap.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
+only 'lber.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'yaml.h' 'mappings/yaml.c'
 only 'sqlite3.h' 'bridge/state/sqlite.c'
 only 'microhttpd.h' 'bridge/httpd/httpd.c'

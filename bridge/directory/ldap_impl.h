@@ -1,6 +1,6 @@
 /*
- * bridge/directory/ldap_impl.h - the LDAP directory from within; for ldap.c, ldap_connect.c
- * and ldap_explain.c. These three alone include <ldap.h>.
+ * bridge/directory/ldap_impl.h - the LDAP directory from within; for the ldap*.c of this
+ * folder, which alone include <ldap.h>.
  */
 #ifndef BRIDGE_DIRECTORY_LDAP_IMPL_H
 #define BRIDGE_DIRECTORY_LDAP_IMPL_H
@@ -46,6 +46,10 @@ struct ldap_address {
 int ldap_address_parse(const char *uri, struct ldap_address *ret_address, struct err *err);
 /* Is the host this machine, by its name or number alone? */
 bool ldap_address_is_local(const struct ldap_address *address);
+
+/* struct directory_ops' read_groups; in ldap_groups.c. */
+int ldap_read_groups(struct directory *base, const struct group_names *wanted,
+		     struct verdict *verdict, struct err *err);
 
 /* Connect and log in, unless that is done. Returns 0, or -1 with *err. */
 int ldap_directory_connect(struct ldap_directory *dir, struct err *err);

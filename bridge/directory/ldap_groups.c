@@ -1,0 +1,255 @@
+#include <string.h>
+#include <strings.h>
+
+#include "bridge/directory/ldap_search.h"
+
+#include "scim/base/banned.h"
+
+struct group_reader {
+	struct ldap_directory *dir;
+	struct verdict *verdict;
+};
+
+static bool is_member_attr(struct slice name, const char *attribute, bool *ret_ranged)
+{
+	size_t len = strlen(attribute);
+
+	if (name.len < len || text_cmp_nocase(name.data, len, attribute, len) != 0)
+		return false;
+	*ret_ranged = name.len > len + 7 && text_cmp_nocase(name.data + len, 7, ";range=", 7) == 0;
+	return name.len == len || name.data[len] == ';';
+}
+
+static void add_members(struct group_reader *reader, const struct raw_entry *entry,
+			const char *attribute, bool ranged, struct tlv values)
+{
+	struct membership *membership = reader->dir->membership;
+	enum member_form form = member_form_of(attribute);
+	struct err err = ERR_INIT;
+	struct slice value;
+
+	if (ranged) {
+		/* The rest waits for range retrieval (MS-ADTS 3.1.1.3.1.3.3). */
+		membership_mark_partial(membership);
+		verdict_spoil(reader->verdict, "only a part of the members of \"%.100s\" came",
+			      entry->dn.data);
+	}
+	while (raw_entry_value(&values, &value)) {
+		if (membership_add_member(membership, form, value.data, value.len, &err) == 0)
+			continue;
+		membership_mark_partial(membership);
+		verdict_spoil(reader->verdict, "a member of \"%.80s\": %s", entry->dn.data,
+			      err.text);
+		return;
+	}
+	if (tlv_len(values)) {
+		membership_mark_partial(membership);
+		verdict_spoil(reader->verdict, "the members of \"%.80s\" can not be read",
+			      entry->dn.data);
+	}
+}
+
+/*
+ * The group is added before its members, but its cn may come after them: so attributes are
+ * kept until all have been seen.
+ */
+struct group_attr {
+	const char *attribute;
+	bool ranged;
+	struct tlv values;
+};
+#define GROUP_ATTRS_MAX 64
+
+static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	struct group_reader *reader = ctx;
+	const struct config_texts *names = &reader->dir->config->directory.member_attributes;
+	struct group_attr attrs[GROUP_ATTRS_MAX];
+	VEC(struct slice) cns = { 0 };
+	struct err why = ERR_INIT;
+	unsigned count = 0;
+	struct slice name, cn;
+	struct tlv values;
+	int more;
+
+	(void)err;
+	while ((more = raw_entry_attr(entry, &name, &values)) == 1) {
+		for (unsigned i = 0; i < names->count && count < GROUP_ATTRS_MAX; i++) {
+			bool ranged;
+
+			if (is_member_attr(name, names->items[i], &ranged))
+				attrs[count++] = (struct group_attr){ names->items[i], ranged,
+								      values };
+		}
+		while (text_cmp_nocase(name.data, name.len, "cn", 2) == 0 &&
+		       raw_entry_value(&values, &cn))
+			vec_push(&cns, cn);
+	}
+	if (membership_add(reader->dir->membership, entry->dn.data, entry->dn.len, cns.items,
+			   (uint32_t)cns.count, &why)) {
+		verdict_spoil(reader->verdict, "a group: %s", why.text);
+	} else {
+		for (unsigned i = 0; i < count; i++)
+			add_members(reader, entry, attrs[i].attribute, attrs[i].ranged,
+				    attrs[i].values);
+		if (more < 0 || count == GROUP_ATTRS_MAX) {
+			membership_mark_partial(reader->dir->membership);
+			verdict_spoil(reader->verdict, "the group \"%.100s\" can not be read",
+				      entry->dn.data);
+		}
+		reader->verdict->count++;
+	}
+	vec_release(&cns);
+	return 0;
+}
+
+static int search_groups(struct ldap_directory *dir, const struct config_search *config,
+			 struct verdict *verdict, struct err *err)
+{
+	const struct config_texts *names = &dir->config->directory.member_attributes;
+	struct group_reader reader = { .dir = dir, .verdict = verdict };
+	struct arena mem = ARENA_INIT;
+	struct ldap_search search = {
+		.dir = dir,
+		.base = config->base,
+		.filter = config->filter ? config->filter : "(objectClass=*)",
+		.scope = ldap_search_scope(config->scope),
+		.attrs = arena_array(&mem, names->count + 2, sizeof(char *)),
+		.ahead_max = GROUPS_AHEAD_MAX,
+		.fn = take_group,
+		.ctx = &reader,
+		.verdict = verdict,
+	};
+	int ret;
+
+	for (unsigned i = 0; i < names->count; i++)
+		search.attrs[i] = names->items[i];
+	search.attrs[names->count] = "cn";
+	ret = ldap_search_run(&search, err);
+	arena_release(&mem);
+	return ret;
+}
+
+static int take_unread(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	struct group_reader *reader = ctx;
+	struct err why = ERR_INIT;
+
+	(void)err;
+	if (membership_add_unread(reader->dir->membership, entry->dn.data, entry->dn.len, &why))
+		verdict_spoil(reader->verdict, "a group: %s", why.text);
+	return 0;
+}
+
+/*
+ * Where the base's tree begins: its trailing dc= parts (RFC 2247), else its last part. Most
+ * servers hold one tree under that name; one that does not answers "no such object".
+ */
+static const char *tree_of(const char *base)
+{
+	const char *comma = strrchr(base, ','), *tree = NULL;
+
+	for (size_t len = strlen(base); len > 0; len--) {
+		const char *part = base + len - 1;
+
+		if (len > 1 && part[-1] != ',')
+			continue;
+		part += strspn(part, " ");
+		if (strncasecmp(part, "dc=", 3) != 0)
+			break;
+		tree = part;
+	}
+	if (tree)
+		return tree;
+	return comma ? comma + 1 + strspn(comma + 1, " ") : base;
+}
+
+/* Groups below `base` by class, names only; those already read stay. */
+static int search_unread(struct ldap_directory *dir, const char *base,
+			 struct verdict *verdict, bool *ret_found, struct err *err)
+{
+	static const char *const classes[] = { GROUP_CLASSES };
+	static const char *no_attributes[] = { LDAP_NO_ATTRS, NULL };
+	struct group_reader reader = { .dir = dir, .verdict = verdict };
+	struct ldap_search search = {
+		.dir = dir, .base = base, .scope = LDAP_SCOPE_SUBTREE, .attrs = no_attributes,
+		.ahead_max = GROUPS_AHEAD_MAX, .fn = take_unread, .ctx = &reader,
+		.verdict = verdict, .beyond = true,
+	};
+	struct buf filter;
+	int ret;
+
+	buf_init(&filter, 1024);
+	buf_addstr(&filter, "(|");
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		buf_addf(&filter, "(objectClass=%s)", classes[i]);
+	buf_addch(&filter, ')');
+	search.filter = filter.data;
+	ret = ldap_search_run(&search, err);
+	*ret_found = search.found > 0;
+	buf_release(&filter);
+	return ret;
+}
+
+/* The same unless it was done, or the base's tree has given its groups. */
+static int search_unread_once(struct ldap_directory *dir, const char *base, struct map *seen,
+			      struct verdict *verdict, struct err *err)
+{
+	uint64_t in_tree = false;
+	bool found = false;
+	int ret;
+
+	map_get(seen, slice_str(tree_of(base)), &in_tree);
+	if (in_tree || map_get(seen, slice_str(base), NULL))
+		return 0;
+	ret = search_unread(dir, base, verdict, &found, err);
+	map_set(seen, slice_str(base), found);
+	return ret;
+}
+
+/*
+ * A group nested in a wanted one may lie outside the configured searches. Its name alone
+ * does not tell it from a person's, so groups are also looked for in the whole tree.
+ */
+static int read_unread(struct ldap_directory *dir, struct verdict *verdict, struct err *err)
+{
+	const struct config_searches *sets[] = { &dir->config->directory.groups,
+						 &dir->config->directory.people };
+	struct map seen = { 0 }; /* base -> whether groups were found there */
+	int ret = 0;
+
+	for (size_t s = 0; s < 2; s++) {
+		for (unsigned i = 0; i < sets[s]->count && ret == 0; i++) {
+			const char *base = sets[s]->items[i].base;
+
+			ret = search_unread_once(dir, tree_of(base), &seen, verdict, err);
+			/* The tree has another root, or only a part of it is ours to read. */
+			if (ret == 0)
+				ret = search_unread_once(dir, base, &seen, verdict, err);
+		}
+	}
+	map_release(&seen);
+	return ret;
+}
+
+int ldap_read_groups(struct directory *base, const struct group_names *wanted,
+		       struct verdict *verdict, struct err *err)
+{
+	struct ldap_directory *dir = (struct ldap_directory *)base;
+	const struct config_searches *searches = &dir->config->directory.groups;
+
+	membership_free(dir->membership);
+	dir->membership = membership_new(wanted);
+	if (wanted->names.count == 0) /* nothing rests on groups */
+		return membership_resolve(dir->membership, verdict), 0;
+	if (searches->count && ldap_directory_connect(dir, err))
+		return -1;
+	for (unsigned i = 0; i < searches->count; i++) {
+		if (search_groups(dir, &searches->items[i], verdict, err))
+			return -1;
+	}
+	if (searches->count && read_unread(dir, verdict, err))
+		return -1;
+	membership_resolve(dir->membership, verdict);
+	return 0;
+}

@@ -1,0 +1,342 @@
+#include "bridge/directory/ldap_search.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/time.h>
+
+#include "bridge/log.h"
+
+#include "scim/base/banned.h"
+
+/* Entries worked on before the connection is looked at again. */
+#define PEOPLE_AT_ONCE 32
+/* A server that sends cookies and no entries would keep us for ever. */
+#define EMPTY_PAGES_MAX 1000
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+static int ask_page(struct ldap_search *search, struct err *err)
+{
+	LDAP *ld = search->dir->ld;
+	LDAPControl page = { 0 }, *controls[2] = { NULL, NULL };
+	unsigned size = search->dir->config->directory.page_size;
+	char said[200];
+	int code;
+
+	if (size) {
+		struct berval *cookie = search->cookie.bv_val ? &search->cookie : NULL;
+
+		code = ldap_create_page_control_value(ld, (ber_int_t)size, cookie,
+						      &page.ldctl_value);
+		if (code != LDAP_SUCCESS)
+			return err_at(err, ERR_PROTOCOL, search->dir->uri, 0, 0,
+				      "the control of paged results could not be made");
+		/* Not critical: a server without paging then sends all at once. */
+		page.ldctl_oid = (char *)(uintptr_t)LDAP_CONTROL_PAGEDRESULTS;
+		controls[0] = &page;
+	}
+	code = ldap_search_ext(ld, search->base, search->scope, search->filter,
+			       (char **)(uintptr_t)search->attrs, 0, controls, NULL, NULL,
+			       LDAP_NO_LIMIT, &search->message);
+	ber_memfree(page.ldctl_value.bv_val);
+	if (code == LDAP_SUCCESS)
+		return 0;
+	search->message = -1;
+	return err_at(err, code == LDAP_FILTER_ERROR ? ERR_INVALID : ERR_NET, search->dir->uri, 0,
+		      0, "the search below \"%.80s\" could not be sent: %s", search->base,
+		      ldap_explain_result(code, NULL, said, sizeof(said)));
+}
+
+static void stop_asking(struct ldap_search *search)
+{
+	if (search->message >= 0 && search->dir->ld)
+		ldap_abandon_ext(search->dir->ld, search->message, NULL, NULL);
+	search->message = -1;
+}
+
+/* --- answers that are no entries --------------------------------------------------------- */
+
+/*
+ * Naming contexts of their own that Active Directory always refers to from a domain's root;
+ * no people live there.
+ */
+static bool is_other_context(const char *url)
+{
+	static const char *const contexts[] = { "cn=configuration,", "cn=schema,",
+						"dc=domaindnszones,", "dc=forestdnszones," };
+	LDAPURLDesc *parsed = NULL;
+	bool other = false;
+
+	if (ldap_url_parse(url, &parsed) != LDAP_URL_SUCCESS)
+		return false;
+	for (size_t i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++)
+		other |= parsed->lud_dn && strncasecmp(parsed->lud_dn, contexts[i],
+						       strlen(contexts[i])) == 0;
+	ldap_free_urldesc(parsed);
+	return other;
+}
+
+static void take_reference(struct ldap_search *search, LDAPMessage *message)
+{
+	char **urls = NULL;
+
+	if (ldap_parse_reference(search->dir->ld, message, &urls, NULL, 0) != LDAP_SUCCESS ||
+	    !urls || !urls[0]) {
+		verdict_spoil(search->verdict, "the server sent a reference that can not be read");
+	} else if (search->beyond || is_other_context(urls[0])) {
+		log_line(LOG_DEBUG, "not followed: %s", urls[0]);
+	} else {
+		verdict_spoil(search->verdict,
+			      "a part below \"%s\" is on another server and was not read: %s",
+			      search->base, urls[0]);
+	}
+	ber_memvfree((void **)urls);
+}
+
+static void spoil_result(struct ldap_search *search, int code, const char *diagnostic)
+{
+	char said[200];
+
+	ldap_explain_result(code, diagnostic, said, sizeof(said));
+	switch (code) {
+	case LDAP_NO_SUCH_OBJECT:
+		verdict_spoil(search->verdict,
+			      "the base \"%.80s\" is not there, or the account may not read it",
+			      search->base);
+		break;
+	case LDAP_SIZELIMIT_EXCEEDED:
+	case LDAP_TIMELIMIT_EXCEEDED:
+	case LDAP_ADMINLIMIT_EXCEEDED:
+		verdict_spoil(search->verdict,
+			      "the server's limit ended the search below \"%.60s\" after %zu entries: %s",
+			      search->base, search->found, said);
+		break;
+	default:
+		verdict_spoil(search->verdict,
+			      "the search below \"%.60s\" ended after %zu entries: %s",
+			      search->base, search->found, said);
+	}
+}
+
+/* The cookie for the next page; false when there is no next page. */
+static bool take_cookie(struct ldap_search *search, LDAPControl **controls)
+{
+	LDAPControl *control = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL);
+	bool had_cookie = search->cookie.bv_val != NULL;
+	ber_int_t total;
+
+	ber_memfree(search->cookie.bv_val);
+	search->cookie = (struct berval){ 0 };
+	if (!control) {
+		if (had_cookie || search->paged)
+			verdict_spoil(search->verdict,
+				      "the server stopped paging the search below \"%.60s\"",
+				      search->base);
+		return false;
+	}
+	search->paged = true;
+	if (ldap_parse_pageresponse_control(search->dir->ld, control, &total, &search->cookie)) {
+		verdict_spoil(search->verdict,
+			      "the server's page control can not be read, below \"%.60s\"",
+			      search->base);
+		return false;
+	}
+	return search->cookie.bv_len > 0;
+}
+
+/* The end of a page: ask for the next one at once. */
+static int take_done(struct ldap_search *search, LDAPMessage *message, struct err *err)
+{
+	LDAPControl **controls = NULL;
+	char *diagnostic = NULL;
+	int code = LDAP_OTHER, ret = 0;
+
+	search->message = -1;
+	if (ldap_parse_result(search->dir->ld, message, &code, NULL, &diagnostic, NULL, &controls,
+			      0) != LDAP_SUCCESS)
+		code = LDAP_DECODING_ERROR;
+	if ((code == LDAP_NO_SUCH_OBJECT && (search->missing_base_is_none || search->beyond)) ||
+	    ((code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_REFERRAL) && search->beyond))
+		code = LDAP_SUCCESS;
+	else if (code != LDAP_SUCCESS)
+		spoil_result(search, code, diagnostic);
+	if (code == LDAP_SUCCESS && take_cookie(search, controls)) {
+		search->empty_pages = search->page_empty ? search->empty_pages + 1 : 0;
+		search->page_empty = true;
+		if (search->empty_pages > EMPTY_PAGES_MAX)
+			verdict_spoil(search->verdict, "the server sends pages without end");
+		else
+			ret = ask_page(search, err);
+	}
+	ldap_memfree(diagnostic);
+	ldap_controls_free(controls);
+	return ret;
+}
+
+/* Nothing came. Returns -1 when not even the first entry did: that is no read at all. */
+static int take_silence(struct ldap_search *search, int type, struct err *err)
+{
+	unsigned timeout_s = search->dir->config->directory.timeout_s;
+	enum err_kind kind = type ? ERR_NET : ERR_TIMEOUT;
+	int code = LDAP_OTHER;
+	char said[200];
+
+	ldap_get_option(search->dir->ld, LDAP_OPT_RESULT_CODE, &code);
+	if (type == 0)
+		snprintf(said, sizeof(said), "no answer within %u s", timeout_s);
+	else
+		snprintf(said, sizeof(said), "the connection was lost: %s", ldap_err2string(code));
+	stop_asking(search);
+	if (search->found == 0 && search->verdict->count == 0)
+		return err_at(err, kind, search->dir->uri, 0, 0, "%s", said);
+	verdict_spoil(search->verdict, "%s, after %zu entries below \"%.60s\"", said,
+		      search->found, search->base);
+	return 0;
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static int take_entry(struct ldap_search *search, LDAPMessage *message, struct err *err)
+{
+	struct ldap_directory *dir = search->dir;
+	struct raw_entry entry;
+	struct berval dn;
+	int ret;
+
+	if (ldap_get_dn_ber(dir->ld, message, &entry.attrs, &dn) != LDAP_SUCCESS) {
+		verdict_spoil(search->verdict, "the server sent an entry that can not be read");
+		return 0;
+	}
+	arena_reset(&dir->scratch);
+	entry.dn = slice_of(arena_strndup(&dir->scratch, dn.bv_val, dn.bv_len), dn.bv_len);
+	ret = search->fn(search->ctx, &entry, err);
+	ber_free(entry.attrs, 0);
+	return ret;
+}
+
+int raw_entry_attr(const struct raw_entry *entry, struct slice *ret_name,
+		     struct tlv *ret_values)
+{
+	struct berval raw;
+	struct tlv in, name;
+	unsigned char tag;
+	ber_len_t left = 0;
+
+	if (ber_skip_element(entry->attrs, &raw) == LBER_DEFAULT) {
+		ber_get_option(entry->attrs, LBER_OPT_REMAINING_BYTES, &left);
+		return left ? -1 : 0;
+	}
+	in = tlv_of(raw.bv_val, raw.bv_len);
+	if (!tlv_next(&in, &tag, &name) || tag != LBER_OCTETSTRING ||
+	    !tlv_next(&in, &tag, ret_values) || tag != LBER_SET)
+		return -1;
+	*ret_name = slice_of((const char *)name.at, tlv_len(name));
+	return 1;
+}
+
+/* --- one search -------------------------------------------------------------------------- */
+
+/*
+ * Take one message, waiting for it or not. Returns 1, 0 when none was there, -1 when the
+ * read is over with *err.
+ */
+static int pull(struct ldap_search *search, bool block, struct err *err)
+{
+	struct ldap_directory *dir = search->dir;
+	struct timeval wait = { .tv_sec = block ? dir->config->directory.timeout_s : 0 };
+	LDAPMessage *message = NULL;
+	int type = ldap_result(dir->ld, search->message, LDAP_MSG_ONE, &wait, &message);
+	int ret = 0;
+
+	if (type == LDAP_RES_SEARCH_ENTRY) {
+		search->found++;
+		search->page_empty = false;
+		vec_push(&search->ahead, message);
+		return 1;
+	}
+	if (type == 0 && !block)
+		return 0;
+	if (type <= 0)
+		ret = take_silence(search, type, err);
+	else if (type == LDAP_RES_SEARCH_REFERENCE)
+		take_reference(search, message);
+	else if (type == LDAP_RES_SEARCH_RESULT)
+		ret = take_done(search, message, err);
+	ldap_msgfree(message);
+	return ret ? -1 : 1;
+}
+
+/* Keep the connection empty, so that the server never waits for us. */
+static int pull_all(struct ldap_search *search, struct err *err)
+{
+	int got = 1;
+
+	if (search->ahead.count == search->first && search->message >= 0)
+		got = pull(search, true, err);
+	while (got == 1 && search->message >= 0 &&
+	       search->ahead.count - search->first < search->ahead_max)
+		got = pull(search, false, err);
+	return got < 0 ? -1 : 0;
+}
+
+static int work_some(struct ldap_search *search, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < PEOPLE_AT_ONCE; i++) {
+		LDAPMessage *message;
+
+		if (search->first == search->ahead.count)
+			break;
+		message = search->ahead.items[search->first++];
+		ret = take_entry(search, message, err);
+		ldap_msgfree(message);
+	}
+	/* Move the rest to the front once the worked-off part is the larger one. */
+	if (search->first && search->first * 2 >= search->ahead.count) {
+		search->ahead.count -= search->first;
+		memmove(search->ahead.items, search->ahead.items + search->first,
+			search->ahead.count * sizeof(*search->ahead.items));
+		search->first = 0;
+	}
+	return ret;
+}
+
+static void end_search(struct ldap_search *search)
+{
+	stop_asking(search);
+	while (search->first < search->ahead.count)
+		ldap_msgfree(search->ahead.items[search->first++]);
+	ber_memfree(search->cookie.bv_val);
+	vec_release(&search->ahead);
+}
+
+int ldap_search_run(struct ldap_search *search, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int ret;
+
+	search->message = -1;
+	search->page_empty = true;
+	ret = ask_page(search, err);
+	while (ret == 0 && (search->message >= 0 || search->ahead.count > search->first)) {
+		if (pull_all(search, &why)) {
+			if (search->found == 0 && search->verdict->count == 0) {
+				ret = err_at(err, why.kind, why.where, 0, 0, "%s", why.text);
+				break;
+			}
+			/* What has come is good; it only is not all. */
+			verdict_spoil(search->verdict, "%s", why.text);
+			stop_asking(search);
+		}
+		ret = work_some(search, err);
+	}
+	end_search(search);
+	return ret;
+}
+
+int ldap_search_scope(enum config_scope scope)
+{
+	return scope == SCOPE_SUB ? LDAP_SCOPE_SUBTREE
+	       : scope == SCOPE_ONE ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_BASE;
+}

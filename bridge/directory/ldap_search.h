@@ -1,0 +1,83 @@
+/*
+ * bridge/directory/ldap_search.h - one LDAP search, read to its end: pages, references,
+ * results, and what of it spoils the verdict. For ldap.c, ldap_groups.c and what synchronises.
+ *
+ * Spec    RFC 4511 section 4.5 (search), RFC 2696 (paged results).
+ * Use     Fill a struct ldap_search and run it; fn gets each entry, whose attributes are read
+ *         with raw_entry_attr and raw_entry_value where libldap received them, without copies.
+ * Errors  -1 with *err when not even the first entry came, or fn failed. All else that is
+ *         missing makes the verdict incomplete.
+ * Limits  LDAP_MESSAGE_BYTES_MAX a message.
+ */
+#ifndef BRIDGE_DIRECTORY_LDAP_SEARCH_H
+#define BRIDGE_DIRECTORY_LDAP_SEARCH_H
+
+#include "bridge/directory/ldap_impl.h"
+#include "bridge/directory/tlv.h"
+
+/*
+ * Entries held while earlier ones are worked on. A page should fit, so that its end is met
+ * and the next one asked for early. Groups can be large, and gain little from it.
+ */
+#define PEOPLE_AHEAD_MAX 2000
+#define GROUPS_AHEAD_MAX 16
+
+/* What is read from an entry; good until the callback returns. */
+struct raw_entry {
+	struct slice dn; /* NUL-terminated */
+	BerElement *attrs;
+};
+
+typedef int raw_entry_fn(void *ctx, const struct raw_entry *entry, struct err *err);
+
+struct ldap_search {
+	struct ldap_directory *dir;
+	const char *base, *filter;
+	int scope;
+	const char **attrs;
+	unsigned ahead_max;
+	bool missing_base_is_none; /* looking for one person by DN */
+	/*
+	 * Looks beyond what is configured: a base that is not there or not ours to read, and
+	 * references to other servers, spoil nothing.
+	 */
+	bool beyond;
+	raw_entry_fn *fn;
+	void *ctx;
+	struct verdict *verdict;
+
+	int message; /* request on its way, -1 = none: all has come */
+	bool paged;  /* the server has sent a page control */
+	struct berval cookie;
+	VEC(LDAPMessage *) ahead; /* entries not worked on yet, from `first` */
+	size_t first;
+	size_t found; /* entries of this search that came */
+	bool page_empty;
+	unsigned empty_pages;
+};
+
+/* Returns 0 with the verdict saying how complete it was, or -1. */
+int ldap_search_run(struct ldap_search *search, struct err *err);
+/* libldap's number for a scope. */
+int ldap_search_scope(enum config_scope scope);
+
+/*
+ * Next attribute: its description, and values to be read by raw_entry_value. Returns 1, 0 at
+ * the end, -1 when the entry is broken.
+ */
+int raw_entry_attr(const struct raw_entry *entry, struct slice *ret_name,
+		   struct tlv *ret_values);
+
+/* false at the end, and when the value is broken: then bytes are left in `values`. */
+static inline bool raw_entry_value(struct tlv *values, struct slice *ret)
+{
+	unsigned char tag;
+	struct tlv value;
+
+	if (!tlv_next(values, &tag, &value) || tag != LBER_OCTETSTRING)
+		return false;
+	*ret = slice_of((const char *)value.at, tlv_len(value));
+	return true;
+}
+
+#endif
