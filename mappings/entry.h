@@ -63,6 +63,9 @@ struct entry {
 	/* enum group_answer by index of group_names; NULL when no rule names a group */
 	const unsigned char *groups;
 	unsigned group_count;
+	/* For who keeps entries: the DN normalised, uid's values (where groups name members so) */
+	struct slice norm_dn;           /* data NULL: not computed */
+	const struct attr_values *uids; /* NULL: not read */
 };
 
 /* Sort the values of one attribute as struct attr_values wants them. */

@@ -51,6 +51,7 @@ struct config_limit {
 
 enum config_directory { DIRECTORY_LDAP, DIRECTORY_LDIF };
 enum config_bind { BIND_SIMPLE, BIND_ANONYMOUS, BIND_EXTERNAL };
+enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRSYNC };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config {
@@ -70,6 +71,8 @@ struct config {
 		unsigned page_size, connect_timeout_s, timeout_s;
 		const char *ldif;
 		unsigned max_drop_percent;
+		unsigned changes; /* enum config_changes */
+		unsigned full_every_h;
 	} directory;
 	struct {
 		unsigned kind;

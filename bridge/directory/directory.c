@@ -1,5 +1,7 @@
 #include "bridge/directory/directory.h"
 
+#include <string.h>
+
 #include "bridge/config/config.h"
 #include "bridge/directory/ldap.h"
 #include "bridge/directory/ldif.h"
@@ -12,4 +14,14 @@ int directory_open(const struct config *config, const struct clock *clock,
 	if (config->directory.kind == DIRECTORY_LDIF)
 		return ldif_directory_open(config, ret_directory, err);
 	return ldap_directory_open(config, clock, ret_directory, err);
+}
+
+void directory_group_layout(const struct config *config, struct layout *ret_layout)
+{
+	const struct config_texts *members = &config->directory.member_attributes;
+
+	layout_init(ret_layout);
+	layout_add(ret_layout, "cn", 2, NULL);
+	for (unsigned i = 0; i < members->count; i++)
+		layout_add(ret_layout, members->items[i], strlen(members->items[i]), NULL);
 }

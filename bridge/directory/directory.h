@@ -15,6 +15,7 @@
 
 #include "bridge/model/verdict.h"
 #include "mappings/entry.h"
+#include "scim/base/buf.h"
 #include "scim/base/clock.h"
 
 #define DIRECTORY_VALUE_BYTES_MAX (16 * 1024 * 1024)
@@ -24,6 +25,35 @@ struct membership; /* resolved groups, directory/groups.h */
 
 /* Return 0 to go on, -1 (with *err set by the callback) to stop the read. */
 typedef int directory_entry_fn(void *ctx, const struct entry *entry, struct err *err);
+
+/*
+ * What one of the searches shows, by the server's own key of the entry (entryUUID,
+ * objectGUID as text; it need not be the attribute that identifies people).
+ *
+ *   CHANGE_ENTRY    this entry, as it is now: new, changed or renamed
+ *   CHANGE_GONE     not shown any more: deleted, moved away, or it left the filter; may name
+ *                   a key that was never shown
+ *   CHANGE_PRESENT  shown as before
+ *   CHANGE_SWEEP    all of this search that was shown before and got neither CHANGE_ENTRY nor
+ *                   CHANGE_PRESENT is gone (RFC 4533 section 3.3.1, present phase)
+ */
+enum directory_change_kind { CHANGE_ENTRY, CHANGE_GONE, CHANGE_PRESENT, CHANGE_SWEEP };
+struct directory_change {
+	enum directory_change_kind kind;
+	unsigned search;  /* the people's searches in order, then the groups' */
+	bool group;       /* a search for groups: `entry` is in the layout of directory_group_layout */
+	const char *key;  /* not of CHANGE_SWEEP */
+	const struct entry *entry; /* of CHANGE_ENTRY; its `groups` only in a full read */
+};
+typedef int directory_change_fn(void *ctx, const struct directory_change *change,
+				struct err *err);
+
+/* What `read_changes` came to. */
+enum directory_changes {
+	CHANGES_READ, /* all since the mark; complete */
+	CHANGES_FULL, /* nothing can be said: everything must be read; `why` tells */
+};
+#define DIRECTORY_WHY_MAX 400
 
 struct directory;
 struct directory_ops {
@@ -48,6 +78,24 @@ struct directory_ops {
 	int (*read_person)(struct directory *dir, const struct layout *layout,
 			   const char *person, directory_entry_fn *fn, void *ctx,
 			   struct verdict *verdict, struct err *err);
+	/*
+	 * Changes since last time; both NULL where the kind has none (files).
+	 *
+	 * mark: where the last read stood, as text for the state; opaque to all others. After
+	 * complete reads of groups and people with `watch` set, or after read_changes. It names
+	 * the server it came from, each search with its cookie, and what shows that a server
+	 * has gone back in time. -1 with *err when this server can not do it.
+	 *
+	 * read_changes: what has changed since `mark`. CHANGES_FULL for a mark of another
+	 * server or other searches, a refused or empty cookie, a server older than the mark, a
+	 * present phase that names nobody, or when more than a quarter is new; `fn` may then
+	 * have been called in vain. -1 with *err when the server can not be read at all.
+	 */
+	int (*mark)(struct directory *dir, struct buf *out, struct err *err);
+	int (*read_changes)(struct directory *dir, struct slice mark, const struct layout *layout,
+			    directory_change_fn *fn, void *ctx,
+			    enum directory_changes *ret_changes, char why[DIRECTORY_WHY_MAX],
+			    struct err *err);
 	/* Close connections; a later read opens them again. */
 	void (*disconnect)(struct directory *dir);
 	void (*free)(struct directory *dir);
@@ -55,7 +103,16 @@ struct directory_ops {
 
 struct directory {
 	const struct directory_ops *ops;
+	/*
+	 * When set, before the reads: each group and person read is shown to it too, once for
+	 * each search that finds it, and the reads are made so that `mark` can be given.
+	 */
+	directory_change_fn *watch;
+	void *watch_ctx;
 };
+
+/* Layout of a group's entry: slot 0 cn, then the member attributes of the settings in order. */
+void directory_group_layout(const struct config *config, struct layout *ret_layout);
 
 /*
  * Open what config->directory describes; connects at the first read. Returns 0, or -1 with

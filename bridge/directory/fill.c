@@ -281,7 +281,7 @@ int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 	const struct attr_values *uids = NULL;
 
 	arena_reset(&fill->scratch);
-	if ((fill->answers || fill->id_slot < 0) &&
+	if ((fill->answers || fill->keep_dn || fill->id_slot < 0) &&
 	    dn_normalize(&fill->scratch, dn, dn_len, &fill->norm_dn, err))
 		return -1;
 	if (check_whole(fill, dn, dn_len, err) || set_id(fill, dn, dn_len, err))
@@ -298,6 +298,8 @@ int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 		.attr_count = (unsigned)fill->layout->names.count,
 		.groups = fill->answers,
 		.group_count = fill->answers ? membership_count(membership) : 0,
+		.norm_dn = fill->norm_dn,
+		.uids = uids,
 	};
 	return 0;
 }

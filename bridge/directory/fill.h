@@ -35,6 +35,7 @@ struct fill {
 	int id_slot;          /* -1: the DN is the id */
 	int uid_slot;         /* -1: no group names members by uid */
 	bool id_is_guid;
+	bool keep_dn;         /* set by the caller: entries carry their normalised DN */
 	struct fill_slot slots[FILL_SLOTS_MAX];
 	struct attr_values attrs[FILL_SLOTS_MAX];
 	int16_t hash[2048];   /* of lower-case names; slot or -1 */
