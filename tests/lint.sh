@@ -24,7 +24,7 @@ only 'curl/curl.h' 'scim/wire.c'
 only 'ldap.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'lber.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'yaml.h' 'mappings/yaml.c'
-only 'sqlite3.h' 'bridge/state/sqlite.c'
+only 'sqlite3.h' 'bridge/state/(sqlite(_[a-z]+)?|mirror)\.[ch]'
 only 'microhttpd.h' 'bridge/httpd/httpd.c'
 for f in "${sources[@]}"; do
 	case $f in tests/*) continue ;; esac

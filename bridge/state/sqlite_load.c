@@ -1,0 +1,225 @@
+/*
+ * Reading the state: links, what was recorded for each person, the summary of earlier runs.
+ */
+#include "bridge/state/sqlite_impl.h"
+
+#include <string.h>
+
+#include "scim/base/banned.h"
+
+struct loaded {
+	VEC(struct recorded) people;
+	VEC(struct recorded_field) fields;
+	VEC(struct recorded_held) held;
+};
+
+static int load_links(struct sqlite_state *s, struct arena *mem, struct loaded *in,
+		      struct err *err)
+{
+	sqlite3_stmt *st;
+	int code;
+
+	if (db_prepare(s, "SELECT person, account, user_name, dn, gone FROM link"
+		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+		return -1;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct recorded person = { 0 };
+
+		person.link.person_id = arena_strdup(mem, db_text(st, 0));
+		person.link.account_id = arena_strdup(mem, db_text(st, 1));
+		person.link.user_name = arena_strdup(mem, db_text(st, 2));
+		person.link.dn = arena_strdup(mem, db_text(st, 3));
+		person.link.left = sqlite3_column_int(st, 4);
+		vec_push(&in->people, person);
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
+/* Rows come in the people's order: *at walks along. NULL = a row of nobody linked. */
+static struct recorded *person_of(struct loaded *in, size_t *at, const char *person)
+{
+	while (*at < in->people.count &&
+	       strcmp(in->people.items[*at].link.person_id, person) < 0)
+		(*at)++;
+	if (*at < in->people.count &&
+	    strcmp(in->people.items[*at].link.person_id, person) == 0)
+		return &in->people.items[*at];
+	return NULL;
+}
+
+static int load_fields(struct sqlite_state *s, struct arena *mem, struct loaded *in,
+		       struct err *err)
+{
+	sqlite3_stmt *st;
+	size_t at = 0;
+	int code;
+
+	if (db_prepare(s, "SELECT person, attr, key, value FROM field"
+		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+		return -1;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct recorded *person = person_of(in, &at, db_text(st, 0));
+		enum scim_attr attr = scim_attr_find(db_text(st, 1));
+		const char *key = db_text(st, 2);
+		struct recorded_field field = { .attr = attr };
+
+		if (!person || attr == SCIM_ATTR_COUNT)
+			continue;
+		field.key = key[0] ? arena_strdup(mem, key) : NULL;
+		field.value = arena_strdup(mem, db_text(st, 3));
+		vec_push(&in->fields, field);
+		person->field_count++;
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
+static enum assign_kind kind_of(const char *name)
+{
+	unsigned kind = 0;
+
+	while (kind < ASSIGN_KIND_COUNT && strcmp(assign_kind_name(kind), name) != 0)
+		kind++;
+	return kind;
+}
+
+static int load_held(struct sqlite_state *s, struct arena *mem, struct loaded *in,
+		     struct err *err)
+{
+	sqlite3_stmt *st;
+	size_t at = 0;
+	int code;
+
+	if (db_prepare(s, "SELECT person, kind, item, division, level, tentative FROM held"
+		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+		return -1;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct recorded *person = person_of(in, &at, db_text(st, 0));
+		struct recorded_held held = { .kind = kind_of(db_text(st, 1)) };
+		const char *division = db_text(st, 3);
+
+		if (!person || held.kind == ASSIGN_KIND_COUNT)
+			continue;
+		held.item_id = arena_strdup(mem, db_text(st, 2));
+		held.division_id = division[0] ? arena_strdup(mem, division) : NULL;
+		held.level = sqlite3_column_double(st, 4);
+		held.tentative = sqlite3_column_int(st, 5);
+		vec_push(&in->held, held);
+		person->held_count++;
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
+static enum step_kind step_kind_of(const char *name)
+{
+	unsigned kind = 0;
+
+	while (kind < STEP_KIND_COUNT && strcmp(step_row(kind)->name, name) != 0)
+		kind++;
+	return kind;
+}
+
+static int load_recent(struct sqlite_state *s, int64_t now_s, struct state_summary *summary,
+		       struct err *err)
+{
+	sqlite3_stmt *st;
+	int code;
+
+	if (db_prepare(s, "SELECT kind, privileged, count(*) FROM step WHERE source = ?1"
+		       " AND target = ?2 AND at > ?3 AND outcome IN ('done', 'accepted', 'unknown',"
+		       " 'sent') GROUP BY kind, privileged", &st, err))
+		return -1;
+	sqlite3_bind_int64(st, 3, now_s - 24 * 3600);
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		enum step_kind kind = step_kind_of(db_text(st, 0));
+		unsigned long count = (unsigned long)sqlite3_column_int64(st, 2);
+
+		if (kind == STEP_KIND_COUNT)
+			continue;
+		if (step_row(kind)->limit != LIMIT_NONE)
+			summary->recent[step_row(kind)->limit] += count;
+		if (sqlite3_column_int(st, 1))
+			summary->recent[LIMIT_PRIVILEGED] += count;
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
+static int load_summary(struct sqlite_state *s, int64_t now_s, struct state_summary *summary,
+			struct err *err)
+{
+	sqlite3_stmt *st;
+
+	if (db_prepare(s, "SELECT max(ended), (SELECT people FROM run WHERE source = ?1 AND"
+		       " target = ?2 AND result IN ('good','partly') AND complete ORDER BY id DESC LIMIT 1),"
+		       " (SELECT max(people) FROM run WHERE source = ?1 AND target = ?2 AND"
+		       " result IN ('good','partly') AND complete AND ended > ?3) FROM run WHERE source = ?1"
+		       " AND target = ?2 AND result IN ('good','partly') AND complete", &st, err))
+		return -1;
+	sqlite3_bind_int64(st, 3, now_s - 7 * 24 * 3600);
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL) {
+		unsigned long last = (unsigned long)sqlite3_column_int64(st, 1);
+		unsigned long high = (unsigned long)sqlite3_column_int64(st, 2);
+
+		summary->baseline = true;
+		summary->last_good_s = sqlite3_column_int64(st, 0);
+		summary->last_good_count = high > last ? high : last;
+	}
+	sqlite3_finalize(st);
+	if (db_prepare(s, "SELECT count(*) FROM call WHERE source = ?1 AND target = ?2"
+		       " AND ended IS NULL", &st, err))
+		return -1;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		summary->unfinished = (unsigned long)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return load_recent(s, now_s, summary, err);
+}
+
+int sqlite_load(struct state *state, int64_t now_s, struct arena *mem,
+		       struct recorded **ret_items, size_t *ret_count,
+		       struct state_summary *ret_summary, struct err *err)
+{
+	struct sqlite_state *s = (struct sqlite_state *)state;
+	struct loaded in = { 0 };
+	struct state_summary summary = { 0 };
+	struct recorded *items;
+	size_t field = 0, held = 0;
+	int status = -1;
+
+	if (!s->db) {
+		*ret_items = NULL;
+		*ret_count = 0;
+		*ret_summary = summary;
+		return 0;
+	}
+	if (load_links(s, mem, &in, err) || load_fields(s, mem, &in, err) ||
+	    load_held(s, mem, &in, err) || load_summary(s, now_s, &summary, err))
+		goto out;
+	items = arena_array(mem, in.people.count + 1, sizeof(*items));
+	for (size_t i = 0; i < in.people.count; i++) {
+		struct recorded *r = &items[i];
+		struct recorded_field *fields;
+		struct recorded_held *helds;
+
+		*r = in.people.items[i];
+		fields = arena_array(mem, r->field_count + 1, sizeof(*fields));
+		for (unsigned f = 0; f < r->field_count; f++)
+			fields[f] = in.fields.items[field++];
+		r->fields = fields;
+		helds = arena_array(mem, r->held_count + 1, sizeof(*helds));
+		for (unsigned h = 0; h < r->held_count; h++)
+			helds[h] = in.held.items[held++];
+		r->held = helds;
+	}
+	*ret_items = items;
+	*ret_count = in.people.count;
+	*ret_summary = summary;
+	status = 0;
+out:
+	vec_release(&in.people);
+	vec_release(&in.fields);
+	vec_release(&in.held);
+	return status;
+}
