@@ -216,7 +216,7 @@ static enum exit_code load_state(struct run *run)
 	struct state_summary summary;
 	struct err err = ERR_INIT;
 
-	if (run->state->ops->load(run->state, run->time_s, &run->mem, &recorded,
+	if (run->state->ops->load(run->state, run->time_s, NULL, &run->mem, &recorded,
 				  &run->input.recorded_count, &summary, &err))
 		return failed(&err);
 	run->input.recorded = recorded;

@@ -115,28 +115,29 @@ static enum exit_code print_runs(struct run *run, const struct cli_args *args)
 
 static enum exit_code print_status(struct run *run, const struct cli_args *args)
 {
+	const struct state_whom nobody = { NULL, 0 };
 	struct recorded *recorded;
 	struct state_summary s;
 	struct err err = ERR_INIT;
-	size_t linked;
+	size_t count;
 	bool good;
 
-	if (run->state->ops->load(run->state, run->time_s, &run->mem, &recorded, &linked, &s,
-				  &err)) {
+	if (run->state->ops->load(run->state, run->time_s, &nobody, &run->mem, &recorded, &count,
+				  &s, &err)) {
 		cli_say_error(&err);
 		return EXIT_FAILED;
 	}
 	good = s.baseline && !s.unfinished;
 	if (args->json)
 		printf("{\"schema\":\"dirbridge.status/1\",\"ok\":%s,\"lastGoodAge\":%" PRId64
-		       ",\"linked\":%zu,\"unfinishedCalls\":%lu}\n",
+		       ",\"linked\":%lu,\"unfinishedCalls\":%lu}\n",
 		       good ? "true" : "false", s.baseline ? run->time_s - s.last_good_s : -1,
-		       linked, s.unfinished);
+		       s.linked, s.unfinished);
 	else if (!s.baseline)
 		printf("no good run yet\n");
 	else
-		printf("last good run %" PRId64 " s ago, %zu accounts linked, %lu calls without an "
-		       "outcome\n", run->time_s - s.last_good_s, linked, s.unfinished);
+		printf("last good run %" PRId64 " s ago, %lu accounts linked, %lu calls without an "
+		       "outcome\n", run->time_s - s.last_good_s, s.linked, s.unfinished);
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -292,6 +292,7 @@ static void sqlite_close(struct state *state)
 static const struct state_ops sqlite_ops = {
 	.lock = sqlite_lock,
 	.load = sqlite_load,
+	.each_held = sqlite_each_held,
 	.begin_run = sqlite_begin_run,
 	.commit = sqlite_commit,
 	.end_run = sqlite_end_run,
@@ -339,24 +340,6 @@ static int check_version(struct sqlite_state *s, bool write, struct err *err)
 	return 0;
 }
 
-static int quick_check(struct sqlite_state *s, struct err *err)
-{
-	sqlite3_stmt *st;
-	int status = 0;
-
-	if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK)
-		return db_fail(s, "opening the state", err);
-	if (sqlite3_step(st) != SQLITE_ROW)
-		status = db_fail(s, "opening the state", err);
-	else if (strcmp(db_text(st, 0), "ok") != 0)
-		status = err_at(err, ERR_IO, s->file, 0, 0,
-				"the file is damaged (%.80s). Restore a backup; or move it away, "
-				"then links are found again by external id and nobody is taken "
-				"for gone", db_text(st, 0));
-	sqlite3_finalize(st);
-	return status;
-}
-
 static int open_write(struct sqlite_state *s, struct err *err)
 {
 	mode_t old = umask(077);
@@ -368,8 +351,7 @@ static int open_write(struct sqlite_state *s, struct err *err)
 		return db_fail(s, "opening the state", err);
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	if (db_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
-		    "opening the state", err) ||
-	    quick_check(s, err))
+		    "opening the state", err))
 		return -1;
 	return check_version(s, true, err);
 }
@@ -409,8 +391,6 @@ static int open_read(struct sqlite_state *s, struct err *err)
 	if (code != SQLITE_OK)
 		return db_fail(s, "opening the state", err);
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	if (quick_check(s, err))
-		return -1;
 	return check_version(s, false, err);
 }
 

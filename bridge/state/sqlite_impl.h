@@ -56,9 +56,10 @@ sqlite3_stmt *db_statement(struct sqlite_state *s, enum statement which);
 int db_finish(struct sqlite_state *s, sqlite3_stmt *st, struct err *err);
 
 /* The parts of struct state_ops that are in files of their own. */
-int sqlite_load(struct state *state, int64_t now_s, struct arena *mem,
-		struct recorded **ret_items, size_t *ret_count,
+int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *whom,
+		struct arena *mem, struct recorded **ret_items, size_t *ret_count,
 		struct state_summary *ret_summary, struct err *err);
+int sqlite_each_held(struct state *state, state_held_fn *fn, void *ctx, struct err *err);
 int sqlite_begin_run(struct state *state, const struct plan *plan, int64_t now_s,
 		     uint64_t *ret_run, struct err *err);
 int sqlite_commit(struct state *state, const struct state_batch *batch, struct err *err);

@@ -3,6 +3,7 @@
  */
 #include "bridge/state/sqlite_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "scim/base/banned.h"
@@ -11,16 +12,31 @@ struct loaded {
 	VEC(struct recorded) people;
 	VEC(struct recorded_field) fields;
 	VEC(struct recorded_held) held;
+	size_t field_at, held_at; /* the person whose rows came last */
 };
 
-static int load_links(struct sqlite_state *s, struct arena *mem, struct loaded *in,
-		      struct err *err)
+/* Rows of one person, or, with NULL, of everybody in the order of people. */
+static int select_rows(struct sqlite_state *s, const char *what, const char *person,
+		       sqlite3_stmt **ret, struct err *err)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql), "SELECT %s WHERE source = ?1 AND target = ?2%s", what,
+		 person ? " AND person = ?3" : " ORDER BY person");
+	if (db_prepare(s, sql, ret, err))
+		return -1;
+	if (person)
+		db_bind(*ret, 3, person);
+	return 0;
+}
+
+static int load_links(struct sqlite_state *s, const char *who, struct arena *mem,
+		      struct loaded *in, struct err *err)
 {
 	sqlite3_stmt *st;
 	int code;
 
-	if (db_prepare(s, "SELECT person, account, user_name, dn, gone FROM link"
-		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+	if (select_rows(s, "person, account, user_name, dn, gone FROM link", who, &st, err))
 		return -1;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
 		struct recorded person = { 0 };
@@ -48,18 +64,16 @@ static struct recorded *person_of(struct loaded *in, size_t *at, const char *per
 	return NULL;
 }
 
-static int load_fields(struct sqlite_state *s, struct arena *mem, struct loaded *in,
-		       struct err *err)
+static int load_fields(struct sqlite_state *s, const char *who, struct arena *mem,
+		       struct loaded *in, struct err *err)
 {
 	sqlite3_stmt *st;
-	size_t at = 0;
 	int code;
 
-	if (db_prepare(s, "SELECT person, attr, key, value FROM field"
-		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+	if (select_rows(s, "person, attr, key, value FROM field", who, &st, err))
 		return -1;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-		struct recorded *person = person_of(in, &at, db_text(st, 0));
+		struct recorded *person = person_of(in, &in->field_at, db_text(st, 0));
 		enum scim_attr attr = scim_attr_find(db_text(st, 1));
 		const char *key = db_text(st, 2);
 		struct recorded_field field = { .attr = attr };
@@ -84,18 +98,16 @@ static enum assign_kind kind_of(const char *name)
 	return kind;
 }
 
-static int load_held(struct sqlite_state *s, struct arena *mem, struct loaded *in,
-		     struct err *err)
+static int load_held(struct sqlite_state *s, const char *who, struct arena *mem,
+		     struct loaded *in, struct err *err)
 {
 	sqlite3_stmt *st;
-	size_t at = 0;
 	int code;
 
-	if (db_prepare(s, "SELECT person, kind, item, division, level, tentative FROM held"
-		       " WHERE source = ?1 AND target = ?2 ORDER BY person", &st, err))
+	if (select_rows(s, "person, kind, item, division, level, tentative FROM held", who, &st, err))
 		return -1;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-		struct recorded *person = person_of(in, &at, db_text(st, 0));
+		struct recorded *person = person_of(in, &in->held_at, db_text(st, 0));
 		struct recorded_held held = { .kind = kind_of(db_text(st, 1)) };
 		const char *division = db_text(st, 3);
 
@@ -174,52 +186,123 @@ static int load_summary(struct sqlite_state *s, int64_t now_s, struct state_summ
 	if (sqlite3_step(st) == SQLITE_ROW)
 		summary->unfinished = (unsigned long)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
+	if (db_prepare(s, "SELECT count(*) FROM link WHERE source = ?1 AND target = ?2", &st,
+		       err))
+		return -1;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		summary->linked = (unsigned long)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
 	return load_recent(s, now_s, summary, err);
 }
 
-int sqlite_load(struct state *state, int64_t now_s, struct arena *mem,
-		       struct recorded **ret_items, size_t *ret_count,
-		       struct state_summary *ret_summary, struct err *err)
+/* Every page is looked at: a damaged file must not look like one that knows nobody. */
+static int quick_check(struct sqlite_state *s, struct err *err)
 {
-	struct sqlite_state *s = (struct sqlite_state *)state;
-	struct loaded in = { 0 };
-	struct state_summary summary = { 0 };
-	struct recorded *items;
-	size_t field = 0, held = 0;
-	int status = -1;
+	sqlite3_stmt *st;
+	int status = 0;
 
-	if (!s->db) {
-		*ret_items = NULL;
-		*ret_count = 0;
-		*ret_summary = summary;
+	if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK)
+		return db_fail(s, "reading the state", err);
+	if (sqlite3_step(st) != SQLITE_ROW)
+		status = db_fail(s, "reading the state", err);
+	else if (strcmp(db_text(st, 0), "ok") != 0)
+		status = err_at(err, ERR_IO, s->file, 0, 0,
+				"the file is damaged (%.80s). Restore a backup; or move it away, "
+				"then links are found again by external id and nobody is taken "
+				"for gone", db_text(st, 0));
+	sqlite3_finalize(st);
+	return status;
+}
+
+static int load_rows(struct sqlite_state *s, const char *who, struct arena *mem,
+		     struct loaded *in, struct err *err)
+{
+	size_t before = in->people.count;
+
+	if (load_links(s, who, mem, in, err))
+		return -1;
+	if (in->people.count == before)
 		return 0;
-	}
-	if (load_links(s, mem, &in, err) || load_fields(s, mem, &in, err) ||
-	    load_held(s, mem, &in, err) || load_summary(s, now_s, &summary, err))
-		goto out;
-	items = arena_array(mem, in.people.count + 1, sizeof(*items));
-	for (size_t i = 0; i < in.people.count; i++) {
+	if (load_fields(s, who, mem, in, err))
+		return -1;
+	return load_held(s, who, mem, in, err);
+}
+
+static int load_people(struct sqlite_state *s, const struct state_whom *whom,
+		       struct arena *mem, struct loaded *in, struct err *err)
+{
+	if (!whom)
+		return quick_check(s, err) || load_rows(s, NULL, mem, in, err) ? -1 : 0;
+	for (size_t i = 0; i < whom->count; i++)
+		if (load_rows(s, whom->persons[i], mem, in, err))
+			return -1;
+	return 0;
+}
+
+/* Rows of all people stand in the order of the people: dealt out in one walk. */
+static struct recorded *deal(const struct loaded *in, struct arena *mem)
+{
+	struct recorded *items = arena_array(mem, in->people.count + 1, sizeof(*items));
+	size_t field = 0, held = 0;
+
+	for (size_t i = 0; i < in->people.count; i++) {
 		struct recorded *r = &items[i];
 		struct recorded_field *fields;
 		struct recorded_held *helds;
 
-		*r = in.people.items[i];
+		*r = in->people.items[i];
 		fields = arena_array(mem, r->field_count + 1, sizeof(*fields));
 		for (unsigned f = 0; f < r->field_count; f++)
-			fields[f] = in.fields.items[field++];
+			fields[f] = in->fields.items[field++];
 		r->fields = fields;
 		helds = arena_array(mem, r->held_count + 1, sizeof(*helds));
 		for (unsigned h = 0; h < r->held_count; h++)
-			helds[h] = in.held.items[held++];
+			helds[h] = in->held.items[held++];
 		r->held = helds;
 	}
-	*ret_items = items;
-	*ret_count = in.people.count;
-	*ret_summary = summary;
-	status = 0;
-out:
+	return items;
+}
+
+int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *whom,
+		struct arena *mem, struct recorded **ret_items, size_t *ret_count,
+		struct state_summary *ret_summary, struct err *err)
+{
+	struct sqlite_state *s = (struct sqlite_state *)state;
+	struct loaded in = { 0 };
+	struct state_summary summary = { 0 };
+	int status = 0;
+
+	if (s->db)
+		status = load_people(s, whom, mem, &in, err) ||
+			 load_summary(s, now_s, &summary, err) ? -1 : 0;
+	if (status == 0) {
+		*ret_items = in.people.count ? deal(&in, mem) : NULL;
+		*ret_count = in.people.count;
+		*ret_summary = summary;
+	}
 	vec_release(&in.people);
 	vec_release(&in.fields);
 	vec_release(&in.held);
 	return status;
+}
+
+int sqlite_each_held(struct state *state, state_held_fn *fn, void *ctx, struct err *err)
+{
+	struct sqlite_state *s = (struct sqlite_state *)state;
+	sqlite3_stmt *st;
+	int code;
+
+	if (!s->db)
+		return 0;
+	if (db_prepare(s, "SELECT DISTINCT kind, item FROM held WHERE source = ?1"
+			  " AND target = ?2", &st, err))
+		return -1;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		enum assign_kind kind = kind_of(db_text(st, 0));
+
+		if (kind != ASSIGN_KIND_COUNT)
+			fn(ctx, kind, db_text(st, 1));
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
 }

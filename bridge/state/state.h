@@ -24,7 +24,15 @@ struct state_summary {
 	unsigned long last_good_count;  /* people in it, or the highest of 7 days if more */
 	unsigned long recent[LIMIT_KIND_COUNT]; /* steps done in the last 24 hours */
 	unsigned long unfinished;       /* calls sent whose outcome was never recorded */
+	unsigned long linked;           /* people with an account, of all */
 };
+
+/* Some people, by directory id, in the order of strcmp. */
+struct state_whom {
+	const char *const *persons;
+	size_t count;
+};
+typedef void state_held_fn(void *ctx, enum assign_kind kind, const char *item_id);
 
 /* What was learned; each kind of list is optional. */
 struct state_intent {
@@ -89,9 +97,15 @@ struct state;
 struct state_ops {
 	/* Take the lease for a run that writes. */
 	int (*lock)(struct state *state, struct err *err);
-	int (*load)(struct state *state, int64_t now_s, struct arena *mem,
-		    struct recorded **ret_items, size_t *ret_count,
+	/*
+	 * Everybody, after a look at the whole file (ERR_IO when it is damaged); or, with
+	 * `whom`, only what is recorded of these: fast, whatever the state holds.
+	 */
+	int (*load)(struct state *state, int64_t now_s, const struct state_whom *whom,
+		    struct arena *mem, struct recorded **ret_items, size_t *ret_count,
 		    struct state_summary *ret_summary, struct err *err);
+	/* Each item that is recorded for anybody, once. */
+	int (*each_held)(struct state *state, state_held_fn *fn, void *ctx, struct err *err);
 	int (*begin_run)(struct state *state, const struct plan *plan, int64_t now_s,
 			 uint64_t *ret_run, struct err *err);
 	/* One transaction, on disk when it returns. */

@@ -608,7 +608,7 @@ static void load_into(struct scene *scene, struct state *state)
 	struct recorded *items;
 	struct err err = ERR_INIT;
 
-	if (state->ops->load(state, fake_now(NULL) / 1000000, &scene->mem, &items,
+	if (state->ops->load(state, fake_now(NULL) / 1000000, NULL, &scene->mem, &items,
 			     &scene->in.recorded_count, &summary, &err))
 		fail_msg("%s", err.text);
 	scene->in.recorded = items;
