@@ -25,6 +25,7 @@ only 'ldap.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'lber.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'yaml.h' 'mappings/yaml.c'
 only 'sqlite3.h' 'bridge/state/(sqlite(_[a-z]+)?|mirror)\.[ch]'
+only 'openssl/evp.h' 'scim/base/digest.c'
 only 'microhttpd.h' 'bridge/httpd/httpd.c'
 for f in "${sources[@]}"; do
 	case $f in tests/*) continue ;; esac

@@ -53,13 +53,14 @@ bool plan_count_dropped(struct planner *p)
 {
 	const struct plan_input *in = p->in;
 	unsigned long drop = in->config->directory.max_drop_percent;
+	unsigned long people = in->part ? in->part->people : in->record_count;
 	unsigned long least = in->last_good_count -
 			      (unsigned long)((double)in->last_good_count * (double)drop / 100.0);
 
-	if (!in->baseline || in->record_count >= least)
+	if (!in->baseline || people >= least)
 		return false;
-	plan_refuse(p, "%zu people were read; the last good run had %lu. A fall by more than %lu "
-		       "percent (directory.max_drop) stops the run", in->record_count,
+	plan_refuse(p, "%lu people were read; the last good run had %lu. A fall by more than %lu "
+		       "percent (directory.max_drop) stops the run", people,
 		    in->last_good_count, drop);
 	return true;
 }
@@ -67,7 +68,8 @@ bool plan_count_dropped(struct planner *p)
 static unsigned allowed(const struct planner *p, enum limit_kind kind)
 {
 	const struct config_limit *limit = &p->in->config->limits[kind];
-	double linked = (double)(p->in->recorded_count + p->plan->new_links.count);
+	size_t known = p->in->part ? p->in->part->linked : p->in->recorded_count;
+	double linked = (double)(known + p->plan->new_links.count);
 	double share = linked * limit->percent / 100.0;
 	unsigned most = share > limit->min ? (unsigned)share : limit->min;
 

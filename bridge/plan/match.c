@@ -82,7 +82,7 @@ void plan_questions(const struct plan_input *in, struct arena *mem, const uint32
 	 * A run that was cut off may have made an account whose person has been renamed
 	 * since, so that the name alone does not find it.
 	 */
-	*ret_all = (in->recorded_count == 0 || in->unfinished) &&
+	*ret_all = ((in->part ? in->part->linked : in->recorded_count) == 0 || in->unfinished) &&
 		   in->present->accounts.count > 0;
 	for (size_t i = 0; i < in->record_count; i++) {
 		const struct record *record = in->records[i];

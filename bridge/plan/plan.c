@@ -142,6 +142,15 @@ static bool any_manages(const struct plan_input *in)
 	return false;
 }
 
+static void note_recorded(struct planner *p, const struct recorded_held *recorded, size_t count)
+{
+	struct held held;
+
+	for (size_t i = 0; i < count; i++)
+		if (plan_resolve_recorded(&p->in->present->catalogue, &recorded[i], &held))
+			note_named(p, &held);
+}
+
 static void collect_named(struct planner *p)
 {
 	const struct plan_input *in = p->in;
@@ -156,10 +165,9 @@ static void collect_named(struct planner *p)
 						    &in->records[i]->assigns[a], &held, why))
 				note_named(p, &held);
 	for (size_t i = 0; i < in->recorded_count; i++)
-		for (unsigned h = 0; h < in->recorded[i].held_count; h++)
-			if (plan_resolve_recorded(&in->present->catalogue,
-						  &in->recorded[i].held[h], &held))
-				note_named(p, &held);
+		note_recorded(p, in->recorded[i].held, in->recorded[i].held_count);
+	if (in->part)
+		note_recorded(p, in->part->held, in->part->held_count);
 }
 
 static void say_reads(struct planner *p)
@@ -205,15 +213,15 @@ static void decide(struct planner *p)
 static void count_people(struct planner *p)
 {
 	struct plan *plan = p->plan;
+	unsigned long people = p->in->part ? p->in->part->people : p->in->record_count;
 	unsigned long changed = 0, whole = 0;
 
 	for (size_t i = 0; i < plan->people.count; i++)
 		changed += plan->people.items[i].change != PERSON_LEAVE;
 	for (size_t i = 0; i < plan->skips.count; i++)
 		whole += plan->skips.items[i].whole;
-	plan->people_in_scope = p->in->record_count;
-	plan->people_unchanged = p->in->record_count > changed + whole
-					 ? p->in->record_count - changed - whole : 0;
+	plan->people_in_scope = people;
+	plan->people_unchanged = people > changed + whole ? people - changed - whole : 0;
 	for (size_t i = 0; i < p->in->present->accounts.count; i++) {
 		const struct account *account = &p->in->present->accounts.items[i];
 

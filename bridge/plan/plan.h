@@ -146,6 +146,17 @@ struct plan {
 	bool only;                      /* a plan for some people: no baseline for later ones */
 };
 
+/*
+ * A run for those alone whom a change since the last run touches: everybody else is as the
+ * last run left them. What is said of all people then comes from here.
+ */
+struct plan_part {
+	unsigned long people; /* in scope */
+	unsigned long linked; /* with an account */
+	const struct recorded_held *held; /* each item recorded for anybody, once */
+	size_t held_count;
+};
+
 struct config;
 struct plan_input {
 	const struct config *config;
@@ -162,6 +173,7 @@ struct plan_input {
 	unsigned long recent[LIMIT_KIND_COUNT]; /* applied in the last 24 hours */
 	const struct rules *rules;
 	bool only;                     /* --only: nobody else is looked at, nobody is left */
+	const struct plan_part *part;  /* NULL: records and recorded are all there are */
 	unsigned long unfinished;      /* calls of a run that was cut off: look everywhere */
 };
 

@@ -3,10 +3,10 @@
  */
 #include "bridge/report/report.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "bridge/api/api.h"
+#include "scim/base/digest.h"
 #include "scim/base/json.h"
 
 #include "scim/base/banned.h"
@@ -186,15 +186,11 @@ static void put_sums(struct json_out *out, const struct plan *plan)
 /* SHA-256 of what stands in the buffer, as its last member. */
 static void seal(struct buf *out)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	char hash[DIGEST_TEXT];
 
 	buf_addch(out, ',');
-	EVP_Digest(out->data, out->len, hash, &len, EVP_sha256(), NULL);
-	buf_addstr(out, "\n\"sha256\":\"");
-	for (unsigned i = 0; i < len; i++)
-		buf_addf(out, "%02x", hash[i]);
-	buf_addstr(out, "\"}\n");
+	digest_of(out->data, out->len, hash);
+	buf_addf(out, "\n\"sha256\":\"%s\"}\n", hash);
 }
 
 void report_plan_json(const struct plan *plan, struct buf *out)

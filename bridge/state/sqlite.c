@@ -340,58 +340,64 @@ static int check_version(struct sqlite_state *s, bool write, struct err *err)
 	return 0;
 }
 
-static int open_write(struct sqlite_state *s, struct err *err)
-{
-	mode_t old = umask(077);
-	int code = sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-				   NULL);
-
-	umask(old);
-	if (code != SQLITE_OK)
-		return db_fail(s, "opening the state", err);
-	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	if (db_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
-		    "opening the state", err))
-		return -1;
-	return check_version(s, true, err);
-}
-
 /*
  * A read-only connection to a WAL database would still make its -shm file. With no -wal
  * there nobody is writing and the file is whole by itself: it is read as immutable.
  */
-static int open_read(struct sqlite_state *s, struct err *err)
+static int open_read(const char *file, sqlite3 **ret_db)
 {
 	struct buf uri;
 	struct stat st;
 	char *wal;
 	int code;
 
-	if (stat(s->file, &st) != 0) {
-		if (errno == ENOENT)
-			return 0;
-		return err_at(err, ERR_IO, s->file, 0, 0, "opening the state: %s",
-			      strerror(errno));
-	}
+	if (stat(file, &st) != 0 && errno == ENOENT)
+		return SQLITE_OK;
 	buf_init(&uri, 65536);
 	buf_addstr(&uri, "file:");
-	for (const char *p = s->file; *p; p++) {
+	for (const char *p = file; *p; p++) {
 		if (*p == '/')
 			buf_addch(&uri, '/');
 		else
 			buf_addurl(&uri, p, 1);
 	}
-	wal = mem_alloc(strlen(s->file) + 5);
-	snprintf(wal, strlen(s->file) + 5, "%s-wal", s->file);
+	wal = mem_alloc(strlen(file) + 5);
+	snprintf(wal, strlen(file) + 5, "%s-wal", file);
 	if (access(wal, F_OK) != 0)
 		buf_addstr(&uri, "?immutable=1");
 	mem_free(wal);
-	code = sqlite3_open_v2(uri.data, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	code = sqlite3_open_v2(uri.data, ret_db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 	buf_release(&uri);
-	if (code != SQLITE_OK)
+	return code;
+}
+
+int db_open(const char *file, bool write, sqlite3 **ret_db)
+{
+	mode_t old = umask(077);
+	int code;
+
+	*ret_db = NULL;
+	if (write)
+		code = sqlite3_open_v2(file, ret_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+				       NULL);
+	else
+		code = open_read(file, ret_db);
+	umask(old);
+	if (code == SQLITE_OK && *ret_db)
+		sqlite3_busy_timeout(*ret_db, BUSY_TIMEOUT_MS);
+	return code;
+}
+
+static int open_file(struct sqlite_state *s, bool write, struct err *err)
+{
+	if (db_open(s->file, write, &s->db) != SQLITE_OK)
 		return db_fail(s, "opening the state", err);
-	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
-	return check_version(s, false, err);
+	if (!s->db)
+		return 0;
+	if (write && db_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
+			    "opening the state", err))
+		return -1;
+	return check_version(s, write, err);
 }
 
 int state_open_sqlite(const char *file, const char *source, const char *target, bool write,
@@ -404,7 +410,7 @@ int state_open_sqlite(const char *file, const char *source, const char *target, 
 	s->file = mem_strdup(file);
 	s->source = mem_strdup(source);
 	s->target = mem_strdup(target);
-	if (write ? open_write(s, err) : open_read(s, err)) {
+	if (open_file(s, write, err)) {
 		sqlite_close(&s->base);
 		return -1;
 	}

@@ -41,6 +41,12 @@ struct sqlite_state {
 	const struct plan *plan;
 };
 
+/*
+ * Open a file; returns SQLite's code. To write: created, mode 0600. Read-only: *ret_db is NULL
+ * when there is no such file, and nothing is created beside it.
+ */
+int db_open(const char *file, bool write, sqlite3 **ret_db);
+
 /* What went wrong with the file, and the way out. Sets *err, returns -1. */
 int db_fail(struct sqlite_state *s, const char *doing, struct err *err);
 int db_run(struct sqlite_state *s, const char *sql, const char *doing, struct err *err);
