@@ -96,6 +96,12 @@ struct directory_ops {
 			    directory_change_fn *fn, void *ctx,
 			    enum directory_changes *ret_changes, char why[DIRECTORY_WHY_MAX],
 			    struct err *err);
+	/*
+	 * After read_groups: the answers for a person, one byte for each wanted group. `uids`
+	 * may be NULL. NULL where read_changes is.
+	 */
+	void (*member_of)(struct directory *dir, struct slice norm_dn,
+			  const struct attr_values *uids, unsigned char *answers);
 	/* Close connections; a later read opens them again. */
 	void (*disconnect)(struct directory *dir);
 	void (*free)(struct directory *dir);
@@ -104,7 +110,7 @@ struct directory_ops {
 struct directory {
 	const struct directory_ops *ops;
 	/*
-	 * When set, before the reads: each group and person read is shown to it too, once for
+	 * When set, before the reads: each group and person read is shown to it first, once for
 	 * each search that finds it, and the reads are made so that `mark` can be given.
 	 */
 	directory_change_fn *watch;

@@ -156,6 +156,12 @@ static int read_person(struct directory *base, const struct layout *layout, cons
 	return ret;
 }
 
+static void member_of(struct directory *base, struct slice norm_dn,
+		      const struct attr_values *uids, unsigned char *answers)
+{
+	membership_of(((struct ldap_directory *)base)->membership, norm_dn, uids, answers);
+}
+
 /* --- open and close ---------------------------------------------------------------------- */
 
 static void disconnect(struct directory *base)
@@ -180,6 +186,7 @@ static const struct directory_ops ldap_ops = {
 	.read_groups = ldap_read_groups,
 	.read_people = read_people,
 	.read_person = read_person,
+	.member_of = member_of,
 	.disconnect = disconnect,
 	.free = free_directory,
 };

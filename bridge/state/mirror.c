@@ -17,7 +17,7 @@
 static const char schema[] =
 	"CREATE TABLE mark(source TEXT, target TEXT, generation INTEGER, inputs TEXT,"
 	" place BLOB, full INTEGER, people INTEGER, due INTEGER,"
-	" PRIMARY KEY(source, target)) WITHOUT ROWID;"
+	" run INTEGER, run_start INTEGER, PRIMARY KEY(source, target)) WITHOUT ROWID;"
 	"CREATE TABLE todo(source TEXT, target TEXT, person TEXT,"
 	" PRIMARY KEY(source, target, person)) WITHOUT ROWID;"
 	"CREATE TABLE person(generation INTEGER, search INTEGER, key TEXT, id TEXT, dn TEXT,"
@@ -218,7 +218,8 @@ int mirror_mark_load(struct mirror *m, struct arena *mem, struct mirror_mark *re
 	sqlite3_stmt *st;
 	int code;
 
-	if (prepare(m, "SELECT generation, inputs, place, full, people, due FROM mark"
+	if (prepare(m, "SELECT generation, inputs, place, full, people, due, run,"
+		       " run_start FROM mark"
 		       " WHERE source = ?1 AND target = ?2", &st, err))
 		return -1;
 	code = sqlite3_step(st);
@@ -230,6 +231,8 @@ int mirror_mark_load(struct mirror *m, struct arena *mem, struct mirror_mark *re
 		mark.full_s = sqlite3_column_int64(st, 3);
 		mark.people = (unsigned long)sqlite3_column_int64(st, 4);
 		mark.due_s = sqlite3_column_int64(st, 5);
+		mark.run = (uint64_t)sqlite3_column_int64(st, 6);
+		mark.run_start_s = sqlite3_column_int64(st, 7);
 	}
 	sqlite3_finalize(st);
 	if (code != SQLITE_ROW)
@@ -393,8 +396,8 @@ static int put_mark(struct mirror *m, const struct mirror_mark *mark, struct err
 	sqlite3_stmt *st;
 	int status;
 
-	if (prepare(m, "INSERT OR REPLACE INTO mark VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &st,
-		    err))
+	if (prepare(m, "INSERT OR REPLACE INTO mark VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+		       " ?9, ?10)", &st, err))
 		return -1;
 	sqlite3_bind_int64(st, 3, m->generation);
 	db_bind(st, 4, mark->inputs);
@@ -402,6 +405,8 @@ static int put_mark(struct mirror *m, const struct mirror_mark *mark, struct err
 	sqlite3_bind_int64(st, 6, mark->full_s);
 	sqlite3_bind_int64(st, 7, (int64_t)mark->people);
 	sqlite3_bind_int64(st, 8, mark->due_s);
+	sqlite3_bind_int64(st, 9, (int64_t)mark->run);
+	sqlite3_bind_int64(st, 10, mark->run_start_s);
 	status = sqlite3_step(st) == SQLITE_DONE ? 0 : fail(m, err);
 	sqlite3_finalize(st);
 	return status;

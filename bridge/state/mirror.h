@@ -54,6 +54,8 @@ struct mirror_mark {
 	int64_t full_s;        /* when everything was read last */
 	unsigned long people;  /* in scope */
 	int64_t due_s;         /* the next date that is due for anybody; 0 = none */
+	uint64_t run;          /* of the state, which committed it */
+	int64_t run_start_s;
 	const char *const *todo; /* people not yet as the rules want, by directory id */
 	size_t todo_count;
 };
