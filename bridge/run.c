@@ -40,6 +40,7 @@ enum exit_code run_open(struct run *run, const struct cli_args *args)
 
 void run_release(struct run *run)
 {
+	changes_end(run->changes);
 	if (run->directory)
 		run->directory->ops->free(run->directory);
 	if (run->tenant)
@@ -49,6 +50,7 @@ void run_release(struct run *run)
 	plan_release(&run->plan);
 	present_release(&run->present);
 	vec_release(&run->records);
+	vec_release(&run->held);
 	rules_free(run->rules);
 	config_free(run->config);
 	arena_release(&run->scratch);
@@ -63,13 +65,16 @@ static enum exit_code failed(const struct err *err)
 
 /* --- directory --------------------------------------------------------------------------- */
 
-static int take_entry(void *ctx, const struct entry *entry, struct err *err)
+static int map_one(void *ctx, const struct entry *entry, struct record **ret_record,
+		   int64_t *ret_due_s, struct err *err)
 {
 	struct run *run = ctx;
 	struct record *record;
 
+	*ret_due_s = 0;
 	if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record, err))
 		return -1;
+	*ret_record = record;
 	if (!record) {
 		run->out_of_scope++;
 		return 0;
@@ -77,6 +82,19 @@ static int take_entry(void *ctx, const struct entry *entry, struct err *err)
 	vec_push(&run->records, record);
 	if (run->progress && run->records.count % 500 == 0)
 		report_progress(stderr, "directory: people", run->records.count, 0);
+	return 0;
+}
+
+static int take_entry(void *ctx, const struct entry *entry, struct err *err)
+{
+	struct run *run = ctx;
+	struct record *record;
+	int64_t due_s;
+
+	if (map_one(run, entry, &record, &due_s, err))
+		return -1;
+	if (run->changes)
+		changes_record(run->changes, entry, record, due_s);
 	return 0;
 }
 
@@ -107,13 +125,31 @@ static enum exit_code read_only_people(struct run *run, const char *const *only,
 	return EXIT_DONE;
 }
 
+static enum exit_code open_directory(struct run *run)
+{
+	struct err err = ERR_INIT;
+
+	if (!run->directory && directory_open(run->config, run->clock, &run->directory, &err))
+		return failed(&err);
+	return EXIT_DONE;
+}
+
+static void end_directory(struct run *run)
+{
+	if (run->progress)
+		report_progress_end(stderr);
+	/* Not kept open: it would idle through the tenant's reads and be cut by the server. */
+	run->directory->ops->disconnect(run->directory);
+	verdict_merge(&run->people, &run->groups);
+}
+
 enum exit_code run_read_directory(struct run *run, const char *const *only, size_t count)
 {
 	struct err err = ERR_INIT;
-	enum exit_code code = EXIT_DONE;
+	enum exit_code code = open_directory(run);
 
-	if (directory_open(run->config, run->clock, &run->directory, &err))
-		return failed(&err);
+	if (code)
+		return code;
 	if (rules_groups(run->rules)->names.count &&
 	    run->directory->ops->read_groups(run->directory, rules_groups(run->rules),
 					     &run->groups, &err))
@@ -124,11 +160,10 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 	else if (run->directory->ops->read_people(run->directory, rules_layout(run->rules),
 						  take_entry, run, &run->people, &err))
 		code = failed(&err);
-	if (run->progress)
-		report_progress_end(stderr);
-	/* Not kept open: it would idle through the tenant's reads and be cut by the server. */
-	run->directory->ops->disconnect(run->directory);
-	verdict_merge(&run->people, &run->groups);
+	if (run->changes)
+		changes_read_done(run->changes, !code && run->people.complete &&
+							run->groups.complete);
+	end_directory(run);
 	log_line(LOG_INFO, "directory: %zu people in scope, %lu out of scope, %s",
 		 run->records.count, run->out_of_scope,
 		 run->people.complete ? "complete" : "not complete");
@@ -154,6 +189,91 @@ enum exit_code run_open_state(struct run *run, bool write)
 	if (write && run->state->ops->lock(run->state, &err))
 		return failed(&err);
 	return EXIT_DONE;
+}
+
+/* --- what has changed -------------------------------------------------------------------- */
+
+static void note_held(void *ctx, enum assign_kind kind, const char *item_id)
+{
+	struct run *run = ctx;
+	struct recorded_held held = { .kind = kind,
+				      .item_id = arena_strdup(&run->mem, item_id) };
+
+	vec_push(&run->held, held);
+}
+
+/* The mirror did not do: as if it had not been tried. */
+static void forget_read(struct run *run)
+{
+	run->records.count = 0;
+	run->out_of_scope = 0;
+	verdict_init(&run->people);
+	verdict_init(&run->groups);
+	changes_full(run->changes);
+}
+
+static enum exit_code read_touched(struct run *run, bool *ret_full)
+{
+	struct err err = ERR_INIT;
+
+	if (changes_touched(run->changes, map_one, run, &run->groups, &run->touched, ret_full,
+			    &err))
+		return failed(&err);
+	if (*ret_full) {
+		forget_read(run);
+		return EXIT_DONE;
+	}
+	run->part_read = true;
+	run->people.count = changes_people(run->changes);
+	run->part.people = changes_people(run->changes);
+	end_directory(run);
+	log_line(LOG_INFO, "directory: %zu people touched by changes, %lu in scope",
+		 run->touched.count, run->part.people);
+	return EXIT_DONE;
+}
+
+/* Only what has changed, where that is enough, else everybody. */
+static enum exit_code read_everybody(struct run *run, bool write, bool full)
+{
+	struct changes_how how = {
+		.config = run->config, .rules = run->rules, .state = run->state,
+		.source = source_id(run), .target = run->config->target.api_url,
+		.time_s = run->time_s, .write = write, .full = full,
+	};
+	struct err err = ERR_INIT;
+	bool part, all = true;
+	enum exit_code code = open_directory(run);
+
+	if (code)
+		return code;
+	how.directory = run->directory;
+	if (changes_begin(&how, &run->changes, &part, &err))
+		return failed(&err);
+	if (part)
+		code = read_touched(run, &all);
+	return code || !all ? code : run_read_directory(run, NULL, 0);
+}
+
+void run_keep(struct run *run, const struct apply_result *result)
+{
+	const struct plan *plan = &run->plan;
+	VEC(const char *) todo = { 0 };
+
+	if (!run->changes)
+		return;
+	for (size_t i = 0; i < plan->people.count; i++) {
+		const struct plan_person *person = &plan->people.items[i];
+		bool left = false;
+
+		for (uint32_t s = 0; s < person->step_count; s++)
+			left |= result->outcomes[person->first_step + s] != OUTCOME_DONE;
+		if (left)
+			vec_push(&todo, person->id);
+	}
+	for (size_t i = 0; i < plan->skips.count; i++)
+		vec_push(&todo, plan->skips.items[i].id);
+	changes_commit(run->changes, result->run, result->started_s, todo.items, todo.count);
+	vec_release(&todo);
 }
 
 /* --- tenant and plan --------------------------------------------------------------------- */
@@ -212,13 +332,22 @@ static enum exit_code read_accounts(struct run *run, const struct tenant_need *n
 
 static enum exit_code load_state(struct run *run)
 {
+	const struct state_whom *whom = run->part_read ? &run->touched : NULL;
 	struct recorded *recorded;
 	struct state_summary summary;
 	struct err err = ERR_INIT;
 
-	if (run->state->ops->load(run->state, run->time_s, NULL, &run->mem, &recorded,
+	if (run->state->ops->load(run->state, run->time_s, whom, &run->mem, &recorded,
 				  &run->input.recorded_count, &summary, &err))
 		return failed(&err);
+	if (run->part_read) {
+		if (run->state->ops->each_held(run->state, note_held, run, &err))
+			return failed(&err);
+		run->part.linked = summary.linked;
+		run->part.held = run->held.items;
+		run->part.held_count = run->held.count;
+		run->input.part = &run->part;
+	}
 	run->input.recorded = recorded;
 	run->input.baseline = summary.baseline;
 	run->input.last_good_count = summary.last_good_count;
@@ -238,7 +367,7 @@ static void estimate(struct run *run)
 
 	_Static_assert(API_OP_COUNT <= sizeof(run->plan.calls) / sizeof(run->plan.calls[0]),
 		       "room for each operation");
-	for (unsigned wave = 0; wave < STEP_WAVES; wave++) {
+	for (unsigned wave = 0; wave < STEP_WAVES && run->plan.steps.count; wave++) {
 		struct calls calls = { 0 };
 
 		run->tenant->ops->make_calls(run->tenant, &run->plan, wave, blocked, &mem, &calls);
@@ -261,8 +390,10 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 	for (size_t i = 0; (person = cli_value_at(args, "only", i)); i++)
 		vec_push(&only, person);
 	code = run_open_state(run, write);
-	if (!code)
+	if (!code && only.count)
 		code = run_read_directory(run, only.items, only.count);
+	else if (!code)
+		code = read_everybody(run, write, cli_flag(args, "full"));
 	vec_release(&only);
 	if (code)
 		return code;
@@ -273,10 +404,12 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 		.present = &run->present, .rules = run->rules, .only = run->only,
 	};
 	code = load_state(run);
-	if (!code)
+	/* Whom nothing touches needs no look at the tenant. */
+	if (!code && !(run->part_read && run->touched.count == 0)) {
 		code = run_read_catalogue(run, &need);
-	if (!code)
-		code = read_accounts(run, &need);
+		if (!code)
+			code = read_accounts(run, &need);
+	}
 	if (code)
 		return code;
 	if (plan_make(&run->input, &run->mem, &run->plan, &err))

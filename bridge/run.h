@@ -12,6 +12,7 @@
 #define BRIDGE_RUN_H
 
 #include "bridge/apply/apply.h"
+#include "bridge/changes.h"
 #include "bridge/cli/cli.h"
 #include "bridge/config/config.h"
 #include "bridge/directory/directory.h"
@@ -40,6 +41,11 @@ struct run {
 	struct plan_input input;
 	struct plan plan;
 	bool only;                 /* --only: found people, nobody else */
+	struct changes *changes;   /* of a run for everybody; NULL = none is looked for */
+	bool part_read;            /* only what changed was read */
+	struct state_whom touched; /* then: whom it concerns */
+	struct plan_part part;
+	VEC(struct recorded_held) held; /* of part */
 	bool progress;             /* a progress line on stderr */
 };
 
@@ -56,7 +62,11 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 enum exit_code run_open_state(struct run *run, bool write);
 /* Catalogue, names of the rules against it. */
 enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need);
-/* All of the above in order, accounts, and the plan. */
+/*
+ * All of the above in order, accounts, and the plan. Options looked at: --only, --full.
+ */
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write);
+/* The plan was applied: what was read is where the next run begins. */
+void run_keep(struct run *run, const struct apply_result *result);
 
 #endif

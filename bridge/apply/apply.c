@@ -229,6 +229,7 @@ static int begin(struct applier *ap, struct err *err)
 	struct plan *plan = ap->plan;
 	int64_t now_s = clock_now_us(ap->a->clock) / 1000000;
 
+	ap->result->started_s = now_s;
 	if (ap->a->state->ops->begin_run(ap->a->state, plan, now_s, &ap->result->run, err))
 		return -1;
 	for (size_t i = 0; i < plan->new_links.count; i++)
@@ -339,7 +340,8 @@ int apply_plan(const struct apply *apply, struct arena *mem, struct apply_result
 		finish_outcomes(&ap, true);
 		goto out;
 	}
-	for (unsigned wave = 0; wave < STEP_WAVES && !status && !*apply->stop; wave++)
+	for (unsigned wave = 0; plan->steps.count && wave < STEP_WAVES && !status && !*apply->stop;
+	     wave++)
 		status = run_wave(&ap, wave, err);
 	if (!status && !*apply->stop)
 		settle_accepted(&ap);

@@ -16,6 +16,7 @@
 
 struct apply_result {
 	uint64_t run;
+	int64_t started_s;
 	enum step_outcome *outcomes; /* by step */
 	const char **errors;         /* by step; NULL = none */
 	unsigned long counts[OUTCOME_COUNT];

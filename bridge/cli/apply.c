@@ -11,6 +11,7 @@
 
 static const struct cli_option options[] = {
 	{ "only", 0, "PERSON", "only this person: LDAP filter, DN, or attr=value; may be repeated" },
+	{ "full", 0, NULL, "read everything, not only what has changed" },
 	{ "yes", 'y', NULL, "do not ask; needed where there is no terminal" },
 	{ "all", 'a', NULL, "show every person of the plan" },
 	{ NULL, 0, NULL, NULL },
@@ -79,6 +80,8 @@ static enum exit_code apply_now(struct run *run, const struct report_options *re
 	} else {
 		report_result_text(&run->plan, &result, report, stdout);
 	}
+	if (!status)
+		run_keep(run, &result);
 	if (status) {
 		cli_say_error(&err);
 		return exit_code_of(&err) == EXIT_USAGE ? EXIT_FAILED : exit_code_of(&err);

@@ -16,6 +16,7 @@
 static const struct cli_option options[] = {
 	{ "output", 'o', "FILE", "write the plan as JSON into FILE (mode 0600)" },
 	{ "only", 0, "PERSON", "only this person: LDAP filter, DN, or attr=value; may be repeated" },
+	{ "full", 0, NULL, "read everything, not only what has changed" },
 	{ "format", 0, "FORMAT", "text or json (default text)" },
 	{ "all", 'a', NULL, "show every person in the text" },
 	{ "exit-code", 0, NULL, "exit 3 when there is something to do" },

@@ -42,7 +42,7 @@ struct directory_change {
 	enum directory_change_kind kind;
 	unsigned search;  /* the people's searches in order, then the groups' */
 	bool group;       /* a search for groups: `entry` is in the layout of directory_group_layout */
-	const char *key;  /* not of CHANGE_SWEEP */
+	const char *key;  /* not of CHANGE_SWEEP; at most DIRECTORY_KEY_BYTES_MAX */
 	const struct entry *entry; /* of CHANGE_ENTRY; its `groups` only in a full read */
 };
 typedef int directory_change_fn(void *ctx, const struct directory_change *change,
@@ -54,6 +54,7 @@ enum directory_changes {
 	CHANGES_FULL, /* nothing can be said: everything must be read; `why` tells */
 };
 #define DIRECTORY_WHY_MAX 400
+#define DIRECTORY_KEY_BYTES_MAX 256
 
 struct directory;
 struct directory_ops {
@@ -102,6 +103,8 @@ struct directory_ops {
 	 */
 	void (*member_of)(struct directory *dir, struct slice norm_dn,
 			  const struct attr_values *uids, unsigned char *answers);
+	/* After read_groups: does any group name members by uid, so that `uids` matter? */
+	bool (*members_by_uid)(struct directory *dir);
 	/* Close connections; a later read opens them again. */
 	void (*disconnect)(struct directory *dir);
 	void (*free)(struct directory *dir);

@@ -162,6 +162,11 @@ static void member_of(struct directory *base, struct slice norm_dn,
 	membership_of(((struct ldap_directory *)base)->membership, norm_dn, uids, answers);
 }
 
+static bool members_by_uid(struct directory *base)
+{
+	return membership_wants_uid(((struct ldap_directory *)base)->membership);
+}
+
 /* --- open and close ---------------------------------------------------------------------- */
 
 static void disconnect(struct directory *base)
@@ -187,6 +192,7 @@ static const struct directory_ops ldap_ops = {
 	.read_people = read_people,
 	.read_person = read_person,
 	.member_of = member_of,
+	.members_by_uid = members_by_uid,
 	.disconnect = disconnect,
 	.free = free_directory,
 };
