@@ -281,9 +281,16 @@ void changes_record(struct changes *c, const struct entry *entry, const struct r
 	flush_pending(c);
 }
 
-static void begin_fill(struct changes *c)
+/* Everything is read: what the directory told of changes, in vain or in part, goes. */
+static void begin_full(struct changes *c)
 {
 	struct err err = ERR_INIT;
+
+	c->part = false;
+	c->people = 0;
+	c->due_s = 0;
+	c->rows.count = 0;
+	map_release(&c->by_key);
 
 	if (!c->how.write || !c->mirror || !c->how.directory->ops->mark ||
 	    c->how.config->directory.changes == CHANGES_NONE)
@@ -326,7 +333,7 @@ int changes_begin(const struct changes_how *how, struct changes **ret_changes, b
 	}
 	c->part = status > 0;
 	if (!c->part)
-		begin_fill(c);
+		begin_full(c);
 	*ret_changes = c;
 	*ret_part = c->part;
 	return 0;
@@ -334,10 +341,7 @@ int changes_begin(const struct changes_how *how, struct changes **ret_changes, b
 
 void changes_full(struct changes *c)
 {
-	c->part = false;
-	c->people = 0;
-	c->due_s = 0;
-	begin_fill(c);
+	begin_full(c);
 }
 
 void changes_end(struct changes *c)

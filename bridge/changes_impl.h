@@ -12,6 +12,7 @@ struct changes_row {
 	struct mirror_head head;
 	struct slice packed;     /* values; data NULL: as in the mirror */
 	bool gone, present;      /* what the directory said of it */
+	bool mapped;             /* its person went through the rules, here or by another row */
 	bool known;              /* it was in the mirror, as: */
 	const char *old_id;
 	struct slice old_norm_dn;

@@ -244,23 +244,24 @@ static int map_row(struct toucher *t, struct changes_row *row, changes_map_fn *m
 }
 
 /*
- * Rows from `first` on, each person once: as the first search that shows it does, which is
+ * Rows that were not yet, each person once: as the first search that shows it does, which is
  * how a full read takes it.
  */
-static int map_rows(struct toucher *t, size_t first, changes_map_fn *map, void *ctx,
-		    struct err *err)
+static int map_rows(struct toucher *t, changes_map_fn *map, void *ctx, struct err *err)
 {
 	struct changes *c = t->c;
-	struct changes_row **rows = arena_array(&c->mem, c->rows.count + 1, sizeof(struct changes_row *));
+	struct changes_row **rows = arena_array(&c->mem, c->rows.count + 1, sizeof(*rows));
 	size_t count = 0;
 	int status = 0;
 
-	for (size_t i = first; i < c->rows.count; i++) {
+	for (size_t i = 0; i < c->rows.count; i++) {
 		struct changes_row *row = &c->rows.items[i];
 
+		if (row->gone || !row->head.id || row->mapped)
+			continue;
+		row->mapped = true;
 		row->head.names = row->head.manager = "";
-		if (!row->gone && row->head.id)
-			rows[count++] = row;
+		rows[count++] = row;
 	}
 	qsort(rows, count, sizeof(*rows), row_order);
 	for (size_t i = 0; i < count && status == 0 && !t->failed; i++)
@@ -337,7 +338,6 @@ static int touch(struct toucher *t, changes_map_fn *map, void *ctx, struct verdi
 {
 	struct changes *c = t->c;
 	struct err why = ERR_INIT;
-	size_t mapped;
 	int status;
 
 	if (mirror_each(c->mirror, meet_old, c, &why))
@@ -350,12 +350,11 @@ static int touch(struct toucher *t, changes_map_fn *map, void *ctx, struct verdi
 	answer_changed(t);
 	if (mirror_each(c->mirror, meet_others, t, &why) || t->failed)
 		return 1;
-	mapped = c->rows.count;
-	if (map_rows(t, 0, map, ctx, err))
+	if (map_rows(t, map, ctx, err))
 		return -1;
 	if (t->failed || mirror_each(c->mirror, meet_rest, t, &why))
 		return 1;
-	if (map_rows(t, mapped, map, ctx, err))
+	if (map_rows(t, map, ctx, err))
 		return -1;
 	return t->failed;
 }
