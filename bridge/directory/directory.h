@@ -118,6 +118,7 @@ struct directory {
 	 */
 	directory_change_fn *watch;
 	void *watch_ctx;
+	bool show_only; /* `watch` is only to see them: no `mark` is asked for */
 };
 
 /* Layout of a group's entry: slot 0 cn, then the member attributes of the settings in order. */

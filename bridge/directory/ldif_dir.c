@@ -10,6 +10,7 @@
 #include "bridge/directory/ldif.h"
 #include "bridge/directory/person.h"
 #include "mappings/dn.h"
+#include "scim/base/digest.h"
 
 #include "scim/base/banned.h"
 
@@ -153,6 +154,57 @@ static void add_members(struct ldif_directory *dir, const struct ldif_entry *ent
 	}
 }
 
+/* Values of a name, whatever options the file has them with. */
+static void gather(const struct ldif_entry *entry, const char *name, struct arena *mem,
+		   struct attr_values *ret)
+{
+	size_t len = strlen(name);
+	struct slice *items;
+	uint32_t count = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		items = pass ? arena_array(mem, count + 1, sizeof(*items)) : NULL;
+		count = 0;
+		for (unsigned a = 0; a < entry->attr_count; a++) {
+			const struct ldif_attr *attr = &entry->attrs[a];
+
+			if (attr->name.len < len ||
+			    text_cmp_nocase(attr->name.data, len, name, len) != 0 ||
+			    (attr->name.len > len && attr->name.data[len] != ';'))
+				continue;
+			if (items)
+				memcpy(items + count, attr->values, attr->count * sizeof(*items));
+			count += attr->count;
+		}
+	}
+	*ret = (struct attr_values){ .items = items, .count = count };
+}
+
+/* In the layout of directory_group_layout; the DN is its key. */
+static int show_group(struct ldif_directory *dir, const struct ldif_entry *raw, struct err *err)
+{
+	struct directory_change change = { .kind = CHANGE_ENTRY, .group = true };
+	struct attr_values *attrs;
+	struct layout layout;
+	struct entry entry;
+	char key[DIGEST_TEXT];
+	int status;
+
+	directory_group_layout(dir->config, &layout);
+	attrs = arena_array(&dir->scratch, layout.names.count, sizeof(*attrs));
+	for (size_t i = 0; i < layout.names.count; i++)
+		gather(raw, layout.names.items[i], &dir->scratch, &attrs[i]);
+	digest_of(raw->dn, raw->dn_len, key);
+	entry = (struct entry){ .dn = raw->dn, .id = key, .attrs = attrs,
+				.attr_count = (unsigned)layout.names.count };
+	change.search = dir->people.count;
+	change.key = key;
+	change.entry = &entry;
+	status = dir->base.watch(dir->base.watch_ctx, &change, err);
+	layout_release(&layout);
+	return status;
+}
+
 static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
 		     struct verdict *verdict, struct err *err)
 {
@@ -167,7 +219,7 @@ static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
 			add_members(dir, entry, &entry->attrs[a], names->items[n], verdict);
 	}
 	verdict->count++;
-	return 0;
+	return dir->base.watch ? show_group(dir, entry, err) : 0;
 }
 
 /* DNs of the file's groups that the searches leave out; told to membership at the end. */
@@ -227,7 +279,7 @@ static int read_groups(struct directory *base, const struct group_names *wanted,
 
 	membership_free(dir->membership);
 	dir->membership = membership_new(wanted);
-	if (wanted->names.count == 0) /* nothing rests on groups */
+	if (wanted->names.count == 0 && !base->watch) /* nothing rests on groups */
 		return membership_resolve(dir->membership, verdict), 0;
 	if (start_pass(dir, &dir->groups, err))
 		return -1;
@@ -291,6 +343,12 @@ static int take_person(struct people_pass *pass, const struct ldif_entry *raw, s
 		return 0;
 	}
 	pass->verdict->count++;
+	if (dir->base.watch) {
+		struct directory_change change = { CHANGE_ENTRY, 0, false, entry.id, &entry };
+
+		if (dir->base.watch(dir->base.watch_ctx, &change, err))
+			return -1;
+	}
 	return pass->fn(pass->ctx, &entry, err);
 }
 
