@@ -71,8 +71,8 @@ static int map_one(void *ctx, const struct entry *entry, struct record **ret_rec
 	struct run *run = ctx;
 	struct record *record;
 
-	*ret_due_s = 0;
-	if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record, err))
+	if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record, ret_due_s,
+		      err))
 		return -1;
 	*ret_record = record;
 	if (!record) {

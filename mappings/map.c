@@ -21,6 +21,7 @@ struct mapper {
 	const struct entry *entry;
 	struct cel_activation act;
 	struct arena *scratch, *mem;
+	const struct map_observer *observer; /* NULL = nobody looks */
 	struct record_field *fields;
 	unsigned field_count;
 	struct assignment *assigns;
@@ -78,6 +79,20 @@ static void add_problem(struct mapper *m, enum problem_scope scope, unsigned wha
 	};
 }
 
+/* Tell the observer; an event is put together only when there is one. */
+#define OBSERVE(m, ...)                                                                   \
+	do {                                                                              \
+		if ((m)->observer)                                                        \
+			tell(m, &(struct map_event){ .act = &(m)->act, __VA_ARGS__ });    \
+	} while (0)
+
+static void tell(const struct mapper *m, struct map_event *event)
+{
+	if (event->err && event->err->kind == ERR_NONE)
+		event->err = NULL;
+	m->observer->event(m->observer->ctx, event);
+}
+
 /* --- profile ----------------------------------------------------------------------------- */
 
 /*
@@ -118,40 +133,54 @@ static const char *value_text(struct mapper *m, const struct field_rule *rule,
 	return arena_strndup(m->scratch, converted.data, converted.len);
 }
 
-static void map_field(struct mapper *m, const struct field_rule *rule)
+/*
+ * The value of a profile rule in scratch memory: 1 with *ret_text, 0 = not stated, -1 with
+ * *err and in *ret_scope what it freezes.
+ */
+static int field_value(struct mapper *m, const struct field_rule *rule, const char **ret_text,
+		       enum problem_scope *ret_scope, struct err *err)
 {
-	const char *name = scim_attr(rule->attr)->name;
+	const char *name = scim_attr(rule->attr)->name, *text = NULL;
 	bool strict = identifies(rule->attr) || is_match_key(m->block, rule->attr);
-	enum problem_scope scope = strict ? PROBLEM_PERSON : PROBLEM_FIELD;
-	struct record_field *field = &m->fields[m->field_count];
 	struct cel_value value;
-	struct err err = ERR_INIT;
-	const char *text = NULL;
 	enum template_result result;
 
-	if (strict && template_multivalued(&rule->value, m->entry)) {
+	*ret_scope = strict ? PROBLEM_PERSON : PROBLEM_FIELD;
+	if (strict && template_multivalued(&rule->value, m->entry))
+		return err_set(err, ERR_EVAL,
+			       "%s comes from an attribute with several values; the rule must "
+			       "choose one, for example values.mail.filter(...)", name);
+	result = template_eval(&rule->value, &m->act, m->scratch, &text, &value, err);
+	if (result == TEMPLATE_ABSENT)
+		return 0;
+	text = value_text(m, rule, result, text, &value, err);
+	if (!text)
+		return err_prefix(err, "%s", name);
+	if (!rule->value.literal && !scim_value_valid(rule->attr, text))
+		return err_set(err, ERR_EVAL, "%s: \"%s\" is not a value of this attribute", name,
+			       text);
+	*ret_text = text;
+	return 1;
+}
+
+static void map_field(struct mapper *m, const struct field_rule *rule)
+{
+	struct record_field *field = &m->fields[m->field_count];
+	struct err err = ERR_INIT;
+	enum problem_scope scope;
+	const char *text = NULL;
+	int status = field_value(m, rule, &text, &scope, &err);
+
+	OBSERVE(m, .kind = MAP_FIELD, .origin = rule->value.origin, .tmpl = &rule->value,
+		.result = status, .text = text, .attr = rule->attr, .key = rule->key,
+		.err = &err);
+	if (status < 0)
+		add_problem(m, scope, rule->attr, rule->value.origin, "%s", err.text);
+	if (status == 0 && rule->attr == SCIM_ATTR_USER_NAME)
 		add_problem(m, PROBLEM_PERSON, rule->attr, rule->value.origin,
-			    "%s comes from an attribute with several values; the rule must "
-			    "choose one, for example values.mail.filter(...)", name);
+			    "userName is not stated: the entry lacks what it is made of");
+	if (status <= 0)
 		return;
-	}
-	result = template_eval(&rule->value, &m->act, m->scratch, &text, &value, &err);
-	text = value_text(m, rule, result, text, &value, &err);
-	if (err.kind != ERR_NONE && result != TEMPLATE_ABSENT) {
-		add_problem(m, scope, rule->attr, rule->value.origin, "%s: %s", name, err.text);
-		return;
-	}
-	if (!text) {
-		if (rule->attr == SCIM_ATTR_USER_NAME)
-			add_problem(m, PROBLEM_PERSON, rule->attr, rule->value.origin,
-				    "userName is not stated: the entry lacks what it is made of");
-		return;
-	}
-	if (!rule->value.literal && !scim_value_valid(rule->attr, text)) {
-		add_problem(m, scope, rule->attr, rule->value.origin,
-			    "%s: \"%s\" is not a value of this attribute", name, text);
-		return;
-	}
 	field->field.attr = (uint16_t)rule->attr;
 	field->field.key = rule->key;
 	field->field.value = rule->value.literal ? text : arena_strdup(m->mem, text);
@@ -183,6 +212,8 @@ static void add_default(struct mapper *m, enum scim_attr attr, const char *value
 		.field = { (uint16_t)attr, NULL, value }, .own = OWN_MANAGE,
 		.origin = m->block->origin,
 	};
+	OBSERVE(m, .kind = MAP_FIELD, .origin = m->block->origin, .result = 1, .text = value,
+		.attr = attr);
 }
 
 static void map_profile(struct mapper *m, const char *id)
@@ -271,6 +302,8 @@ static void keep(struct mapper *m, const struct assign_rule *rule, const char *n
 	if (m->assign_count == m->assign_size)
 		m->assigns = grow(m->scratch, m->assigns, m->assign_count, &m->assign_size,
 				  sizeof(*m->assigns));
+	OBSERVE(m, .kind = MAP_ASSIGN, .origin = rule->origin, .tmpl = &rule->name, .result = 1,
+		.text = name, .level = level, .division = division, .assign_kind = rule->kind);
 	m->assigns[m->assign_count++] = (struct assignment){
 		.kind = rule->kind,
 		.name = rule->name.literal ? name : arena_strdup(m->mem, name),
@@ -349,30 +382,40 @@ static int map_names(struct mapper *m, const struct assign_rule *rule,
 	return 0;
 }
 
-static void map_assign(struct mapper *m, const struct assign_rule *rule)
+/* 1 = kept, 0 = a part of it is not stated, -1 = *err. */
+static int assign_names(struct mapper *m, const struct assign_rule *rule, struct err *err)
 {
 	struct cel_value value;
-	struct err err = ERR_INIT;
 	const char *name, *division = NULL;
 	double level = 0;
 	enum template_result result;
 	int status;
 
-	if (m->assign_count >= RECORD_ASSIGNS_MAX) {
-		err_set(&err, ERR_LIMIT, "more than %d assignments", RECORD_ASSIGNS_MAX);
-		fail_rule(m, rule, &err);
-		return;
-	}
-	result = template_eval(&rule->name, &m->act, m->scratch, &name, &value, &err);
+	if (m->assign_count >= RECORD_ASSIGNS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d assignments", RECORD_ASSIGNS_MAX);
+	result = template_eval(&rule->name, &m->act, m->scratch, &name, &value, err);
 	if (result == TEMPLATE_ABSENT)
-		return;
-	status = result == TEMPLATE_ERROR ? -1 : division_of(m, rule, &division, &err);
+		return 0;
+	status = result == TEMPLATE_ERROR ? -1 : division_of(m, rule, &division, err);
 	if (status > 0)
-		status = level_of(m, rule, &level, &err);
-	if (status > 0 && result == TEMPLATE_TEXT)
-		keep(m, rule, name, division, level);
-	else if (status > 0)
-		status = map_names(m, rule, &value, division, level, &err);
+		status = level_of(m, rule, &level, err);
+	if (status <= 0)
+		return status;
+	if (result == TEMPLATE_VALUE)
+		return map_names(m, rule, &value, division, level, err) ? -1 : 1;
+	keep(m, rule, name, division, level);
+	return 1;
+}
+
+static void map_assign(struct mapper *m, const struct assign_rule *rule)
+{
+	struct err err = ERR_INIT;
+	int status = assign_names(m, rule, &err);
+
+	if (status > 0)
+		return; /* each name was told when it was kept */
+	OBSERVE(m, .kind = MAP_ASSIGN, .origin = rule->origin, .tmpl = &rule->name,
+		.result = status, .assign_kind = rule->kind, .err = &err);
 	if (status < 0)
 		fail_rule(m, rule, &err);
 }
@@ -389,9 +432,23 @@ static bool item_applies(struct mapper *m, const struct assign_item *item)
 	struct err err = ERR_INIT;
 	int when = condition(item->when, &m->act, m->scratch, &err);
 
+	OBSERVE(m, .kind = MAP_ITEM, .origin = item->origin, .program = item->when,
+		.result = when, .err = &err);
 	if (when < 0)
 		freeze(m, item->kinds, item->origin, err.text);
 	return when > 0;
+}
+
+/* 1 with the list, 0 = not stated, -1 = *err. */
+static int each_list(struct mapper *m, const struct assign_item *item, struct cel_value *ret,
+		     struct err *err)
+{
+	if (cel_eval(item->each, &m->act, m->scratch, ret, err))
+		return err->kind == ERR_NO_KEY ? 0 : -1;
+	if (ret->type != CEL_LIST)
+		return err_set(err, ERR_EVAL, "each gives a %s, not a list",
+			       cel_type_name(ret->type));
+	return 1;
 }
 
 static void map_each(struct mapper *m, const struct assign_item *item)
@@ -399,20 +456,18 @@ static void map_each(struct mapper *m, const struct assign_item *item)
 	struct cel_value list;
 	struct err err = ERR_INIT;
 	bool per_element = item->when && !item->when_first;
+	int status = each_list(m, item, &list, &err);
+	size_t count = status > 0 ? cel_list_count(list.as.list) : 0;
 
-	if (cel_eval(item->each, &m->act, m->scratch, &list, &err)) {
-		if (err.kind != ERR_NO_KEY)
-			freeze(m, item->kinds, item->origin, err.text);
-		return;
-	}
-	if (list.type != CEL_LIST) {
-		err_set(&err, ERR_EVAL, "each gives a %s, not a list", cel_type_name(list.type));
+	OBSERVE(m, .kind = MAP_EACH, .origin = item->each_origin, .program = item->each,
+		.result = status, .count = count, .err = &err);
+	if (status < 0)
 		freeze(m, item->kinds, item->origin, err.text);
+	if (status <= 0)
 		return;
-	}
 	if (!per_element)
 		m->kinds_stated |= item->kinds; /* an empty list states them too */
-	for (size_t i = 0; i < cel_list_count(list.as.list); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct cel_value element = cel_list_at(list.as.list, i);
 
 		m->act.vars = &element;
@@ -508,11 +563,20 @@ static struct record *finish(struct mapper *m, const char *id, const char *dn)
 
 int map_entry(const struct rules *rules, const struct entry *entry, int64_t now_s,
 	      struct arena *scratch, struct arena *mem, struct record **ret_record,
-	      struct err *err)
+	      int64_t *ret_due_s, struct err *err)
+{
+	return map_entry_observed(rules, entry, now_s, scratch, mem, ret_record, ret_due_s, NULL,
+				  err);
+}
+
+int map_entry_observed(const struct rules *rules, const struct entry *entry, int64_t now_s,
+		       struct arena *scratch, struct arena *mem, struct record **ret_record,
+		       int64_t *ret_due_s, const struct map_observer *observer,
+		       struct err *err)
 {
 	struct mapper m = {
 		.rules = rules, .entry = entry, .scratch = scratch, .mem = mem,
-		.act = { .entry = entry, .now_s = now_s },
+		.act = { .entry = entry, .now_s = now_s }, .observer = observer,
 	};
 	const char *id, *dn;
 	int when = 0;
@@ -520,10 +584,14 @@ int map_entry(const struct rules *rules, const struct entry *entry, int64_t now_
 	struct err why = ERR_INIT;
 
 	(void)err;
+	if (ret_due_s)
+		*ret_due_s = 0;
 	arena_reset(scratch);
 	for (b = 0; b < rules->blocks.count && when == 0; b++) {
 		m.block = &rules->blocks.items[b];
 		when = condition(m.block->when, &m.act, scratch, &why);
+		OBSERVE(&m, .kind = MAP_BLOCK, .origin = m.block->origin,
+			.program = m.block->when, .result = when, .err = &why);
 		if (when == 0)
 			why.kind = ERR_NONE;
 	}

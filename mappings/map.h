@@ -16,10 +16,45 @@
 /*
  * Map one entry. `scratch` is reset by the call; the record and what it holds are copied to
  * `mem`. *ret_record is NULL when no people block applies (the person is out of scope).
+ * *ret_due_s (`ret_due_s` may be NULL) is the next moment, unix seconds, at which a `from` or
+ * `until` that was looked at changes its answer; 0 = none. A person who is out of scope has
+ * one too.
  * Returns 0; -1 with *err only for what no rule can answer (limits).
  */
 int map_entry(const struct rules *rules, const struct entry *entry, int64_t now_s,
 	      struct arena *scratch, struct arena *mem, struct record **ret_record,
-	      struct err *err);
+	      int64_t *ret_due_s, struct err *err);
+
+/*
+ * What the mapper did, in the order in which it did it; for `explain` and for coverage. All
+ * that an event points to is good until the observer returns, but `program` and `tmpl`, which
+ * live as long as the rules: programs can be evaluated again with `act`.
+ */
+struct template;
+struct map_event {
+	enum map_event_kind kind;            /* rules.h */
+	origin_id origin;
+	const struct cel_program *program;   /* that decided: when, each; NULL = none */
+	const struct template *tmpl;         /* of the value or name; NULL = a default */
+	const struct cel_activation *act;
+	int result;                          /* 1 fired or stated, 0 false or absent, -1 error */
+	const char *text;                    /* value or name that came out; NULL */
+	double level;                        /* MAP_ASSIGN: of a skill or language */
+	const char *division;                /* MAP_ASSIGN: of a role; NULL = Home */
+	size_t count;                        /* MAP_EACH: elements */
+	enum scim_attr attr;                 /* MAP_FIELD */
+	const char *key;                     /* MAP_FIELD: type of a multi-valued one; NULL */
+	enum assign_kind assign_kind;        /* MAP_ASSIGN */
+	const struct err *err;               /* why result <= 0, e.g. ERR_NO_KEY; may be NULL */
+};
+struct map_observer {
+	void (*event)(void *ctx, const struct map_event *event);
+	void *ctx;
+};
+/* map_entry, watched. `observer` may be NULL. */
+int map_entry_observed(const struct rules *rules, const struct entry *entry, int64_t now_s,
+		       struct arena *scratch, struct arena *mem, struct record **ret_record,
+		       int64_t *ret_due_s, const struct map_observer *observer,
+		       struct err *err);
 
 #endif

@@ -424,15 +424,14 @@ static bool is_variable_name(struct slice name)
 static int load_each(struct rules_loader *load, const struct yaml_node *node,
 		     const char *rule, struct assign_item *item)
 {
-	origin_id origin;
-
 	if (node->type != YAML_MAP || node->count != 1)
 		return complain(load, node, "%s.each: one variable and its list are expected, "
 				"for example {tag: values.skillTag}", rule);
 	if (!is_variable_name(node->keys[0]->text))
 		return complain(load, node->keys[0], "%s.each: \"%s\" can not name a variable",
 				rule, node->keys[0]->text.data);
-	if (expression_load(load, node->items[0], rule, &item->each, &origin))
+	if (expression_load(load, node->items[0], rule, &item->each,
+			    &item->each_origin))
 		return -1;
 	if (!cel_program_may_be(item->each, CEL_LIST))
 		return complain(load, node->items[0], "%s.each: a list is expected here", rule);
@@ -874,6 +873,31 @@ void rules_each_literal(const struct rules *rules,
 {
 	for (size_t b = 0; b < rules->blocks.count; b++)
 		each_literal_of(&rules->blocks.items[b], fn, ctx);
+}
+
+static void each_place_of(const struct people_block *block,
+			  void (*fn)(void *, enum map_event_kind, origin_id), void *ctx)
+{
+	fn(ctx, MAP_BLOCK, block->origin);
+	for (unsigned i = 0; i < block->field_count; i++)
+		fn(ctx, MAP_FIELD, block->fields[i].value.origin);
+	for (unsigned i = 0; i < block->item_count; i++) {
+		const struct assign_item *item = &block->items[i];
+
+		fn(ctx, MAP_ITEM, item->origin);
+		if (item->each)
+			fn(ctx, MAP_EACH, item->each_origin);
+		for (unsigned r = 0; r < item->count; r++)
+			fn(ctx, MAP_ASSIGN, item->rules[r].origin);
+	}
+}
+
+void rules_each_place(const struct rules *rules,
+		      void (*fn)(void *ctx, enum map_event_kind kind, origin_id origin),
+		      void *ctx)
+{
+	for (size_t b = 0; b < rules->blocks.count; b++)
+		each_place_of(&rules->blocks.items[b], fn, ctx);
 }
 
 void rules_each_file(const struct rules *rules,

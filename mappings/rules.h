@@ -48,6 +48,22 @@ const char *rules_origin_text(const struct rules *rules, origin_id id, char *out
 void rules_each_literal(const struct rules *rules,
 			void (*fn)(void *ctx, unsigned kind, const char *name, origin_id origin),
 			void *ctx);
+/* What the mapper may do at a place of the rules (map.h, struct map_event). */
+enum map_event_kind {
+	MAP_BLOCK,  /* a people block was asked */
+	MAP_SKIP,   /* a skip condition was asked */
+	MAP_FIELD,  /* a profile value */
+	MAP_ITEM,   /* an assign item's `when`: once, or for each element */
+	MAP_EACH,   /* its list: `count` elements */
+	MAP_ASSIGN, /* one name of an item */
+};
+/*
+ * Each place at which the mapper may do something, in the order of the rules: for coverage.
+ * `kind` and `origin` are those of the events. One place may stand for several people blocks.
+ */
+void rules_each_place(const struct rules *rules,
+		      void (*fn)(void *ctx, enum map_event_kind kind, origin_id origin),
+		      void *ctx);
 /* SHA-256-sized fingerprint is the caller's; this gives the bytes of all files in order. */
 void rules_each_file(const struct rules *rules,
 		     void (*fn)(void *ctx, const char *path, struct slice text), void *ctx);

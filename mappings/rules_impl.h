@@ -48,7 +48,7 @@ struct assign_item {
 	const struct assign_rule *rules;
 	unsigned count;
 	uint8_t kinds;                  /* bit per kind that it states */
-	origin_id origin;
+	origin_id origin, each_origin;
 };
 
 struct people_block {
@@ -107,7 +107,7 @@ int expression_load(struct rules_loader *load, const struct yaml_node *node,
  * Value of a template for one entry.
  *   TEMPLATE_TEXT    *ret_text (NUL-terminated, in mem)
  *   TEMPLATE_VALUE   *ret_value: a whole expression whose value is no text
- *   TEMPLATE_ABSENT  a no-such-key, null, or empty text: not stated
+ *   TEMPLATE_ABSENT  a no-such-key (then *err says which), null, or empty text: not stated
  *   TEMPLATE_ERROR   *err
  */
 enum template_result { TEMPLATE_TEXT, TEMPLATE_VALUE, TEMPLATE_ABSENT, TEMPLATE_ERROR };

@@ -218,10 +218,8 @@ static enum template_result eval_piece(const struct piece *piece,
 				       struct cel_value *ret, struct err *err)
 {
 	if (cel_eval(piece->program, act, mem, ret, err)) {
-		if (err->kind != ERR_NO_KEY)
-			return TEMPLATE_ERROR;
-		err->kind = ERR_NONE; /* "not stated" is an answer, not a failure */
-		return TEMPLATE_ABSENT;
+		/* "not stated" is an answer, not a failure; *err says what is not there. */
+		return err->kind == ERR_NO_KEY ? TEMPLATE_ABSENT : TEMPLATE_ERROR;
 	}
 	return stated(ret) ? TEMPLATE_VALUE : TEMPLATE_ABSENT;
 }
@@ -246,15 +244,18 @@ static enum template_result eval_whole(const struct template *tmpl,
 
 /* Does a piece from the `from`th on state nothing? Then its value does not count at all. */
 static bool any_absent(const struct template *tmpl, unsigned from,
-		       const struct cel_activation *act, struct arena *mem)
+		       const struct cel_activation *act, struct arena *mem,
+		       struct err *ret_why)
 {
 	for (unsigned i = from; i < tmpl->count; i++) {
 		struct cel_value value;
 		struct err err = ERR_INIT;
 
 		if (tmpl->pieces[i].program &&
-		    eval_piece(&tmpl->pieces[i], act, mem, &value, &err) == TEMPLATE_ABSENT)
+		    eval_piece(&tmpl->pieces[i], act, mem, &value, &err) == TEMPLATE_ABSENT) {
+			*ret_why = err;
 			return true;
+		}
 	}
 	return false;
 }
@@ -308,10 +309,8 @@ enum template_result template_eval(const struct template *tmpl,
 	for (unsigned i = 0; i < tmpl->count; i++) {
 		result = eval_part(&tmpl->pieces[i], act, mem, &parts[i], err);
 		/* Absent anywhere is absent as a whole, before or after what fails. */
-		if (result == TEMPLATE_ERROR && any_absent(tmpl, i + 1, act, mem)) {
-			err->kind = ERR_NONE;
+		if (result == TEMPLATE_ERROR && any_absent(tmpl, i + 1, act, mem, err))
 			return TEMPLATE_ABSENT;
-		}
 		if (result != TEMPLATE_TEXT)
 			return result;
 		len += parts[i].len;

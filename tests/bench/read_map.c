@@ -30,7 +30,7 @@ static int take(void *ctx, const struct entry *entry, struct err *err)
 			reader->bytes += entry->attrs[i].items[v].len;
 	}
 	arena_reset(&reader->mem);
-	if (map_entry(reader->rules, entry, 0, &reader->scratch, &reader->mem, &record, err))
+	if (map_entry(reader->rules, entry, 0, &reader->scratch, &reader->mem, &record, NULL, err))
 		return -1;
 	reader->records += record != NULL;
 	return 0;

@@ -305,8 +305,8 @@ static int map_person(void *ctx, const struct entry *entry, struct record **ret_
 	struct lab *lab = ctx;
 	unsigned at = (unsigned)strtoul(entry->id + 3, NULL, 10);
 
-	*ret_due_s = 0;
-	if (map_entry(lab->rules, entry, now_s, &lab->scratch, &lab->mem, ret_record, err))
+	if (map_entry(lab->rules, entry, now_s, &lab->scratch, &lab->mem, ret_record, ret_due_s,
+		      err))
 		return -1;
 	mem_free(lab->now.text[at]);
 	lab->now.text[at] = *ret_record ? record_as_text(*ret_record) : NULL;

@@ -70,7 +70,7 @@ static void map_empty(const struct rules *rules)
 		.group_count = (unsigned)groups,
 	};
 
-	if (map_entry(rules, &entry, 0, &scratch, &mem, &record, &err))
+	if (map_entry(rules, &entry, 0, &scratch, &mem, &record, NULL, &err))
 		abort();
 	mem_free((void *)entry.attrs);
 	mem_free((void *)entry.groups);

@@ -6,6 +6,8 @@
  *     attr:= 4dfc        the same as hexadecimal bytes
  *     attr:# 5000        so many times "x"
  *     in: group          the person is in it; unknown: group  the read did not return it
+ *
+ * A fourth section is what an observer is told, a line each.
  */
 #include <stdlib.h>
 
@@ -179,6 +181,49 @@ static struct rules *load(const struct test_case *c)
 	return rules;
 }
 
+/* What an observer is told, and whether each place of it was announced. */
+struct watcher {
+	const struct rules *rules;
+	struct buf out;
+	const struct map_event *event; /* that is looked for */
+	bool found;
+};
+
+static void find_place(void *ctx, enum map_event_kind kind, origin_id origin)
+{
+	struct watcher *w = ctx;
+
+	w->found |= kind == w->event->kind && origin == w->event->origin;
+}
+
+static void print_event(void *ctx, const struct map_event *e)
+{
+	static const char *const kinds[] = { "block", "skip", "field", "item", "each", "assign" };
+	struct watcher *w = ctx;
+	const struct origin *origin = rules_origin(w->rules, e->origin);
+
+	assert_non_null(e->act);
+	buf_addf(&w->out, "%s %u:%u %d", kinds[e->kind], origin->line, origin->column, e->result);
+	if (e->kind == MAP_FIELD)
+		buf_addf(&w->out, " %s%s%s", scim_attr(e->attr)->name, e->key ? "." : "",
+			 e->key ? e->key : "");
+	if (e->kind == MAP_ASSIGN)
+		buf_addf(&w->out, " %s", assign_kind_name(e->assign_kind));
+	if (e->kind == MAP_EACH)
+		buf_addf(&w->out, " %zu", e->count);
+	if (e->text)
+		buf_addf(&w->out, " \"%s\"", e->text);
+	if (e->kind == MAP_ASSIGN && e->result > 0)
+		buf_addf(&w->out, " %g %s", e->level, e->division ? e->division : "-");
+	if (e->err)
+		buf_addf(&w->out, ": %s", e->err->text);
+	buf_addch(&w->out, '\n');
+	w->event = e;
+	w->found = e->kind == MAP_FIELD && !e->tmpl; /* a default has no place */
+	rules_each_place(w->rules, find_place, w);
+	assert_true(w->found);
+}
+
 static bool run_map(const struct test_case *c)
 {
 	struct rules *rules = load(c);
@@ -186,12 +231,16 @@ static bool run_map(const struct test_case *c)
 	struct record *record = NULL;
 	struct made_entry made;
 	struct err err = ERR_INIT;
+	struct watcher watcher = { .rules = rules };
+	struct map_observer observer = { print_event, &watcher };
 	struct buf got;
 	bool good;
 
 	buf_init(&got, 1 << 20);
+	buf_init(&watcher.out, 1 << 20);
 	make_entry(&made, rules, c->sections[1]);
-	assert_int_equal(map_entry(rules, &made.entry, NOW, &scratch, &mem, &record, &err), 0);
+	assert_int_equal(map_entry_observed(rules, &made.entry, NOW, &scratch, &mem, &record, NULL,
+					    &observer, &err), 0);
 	/* The record must stand on its own memory. */
 	arena_release(&made.mem);
 	arena_release(&scratch);
@@ -199,6 +248,9 @@ static bool run_map(const struct test_case *c)
 	good = strcmp(c->sections[2], got.data) == 0;
 	if (!good)
 		case_failed(c, c->sections[2], got.data);
+	if (c->sections[3][0] && strcmp(c->sections[3], watcher.out.data) != 0)
+		good = case_failed(c, c->sections[3], watcher.out.data);
+	buf_release(&watcher.out);
 	buf_release(&got);
 	arena_release(&mem);
 	rules_free(rules);
@@ -230,7 +282,7 @@ static void map_many(const char *text, uint32_t count,
 		items[i] = slice_str(arena_printf(&made.mem, "x%05u", i));
 	assert_true(slot >= 0);
 	made.attrs[slot] = (struct attr_values){ items, count };
-	assert_int_equal(map_entry(rules, &made.entry, NOW, &scratch, &mem, &record, &err), 0);
+	assert_int_equal(map_entry(rules, &made.entry, NOW, &scratch, &mem, &record, NULL, &err), 0);
 	check(rules, record);
 	arena_release(&made.mem);
 	arena_release(&scratch);
@@ -313,7 +365,7 @@ static void test_many_entries(void **state)
 
 		snprintf(entry, sizeof(entry), "l: %u\n", i);
 		make_entry(&made, rules, entry);
-		assert_int_equal(map_entry(rules, &made.entry, NOW, &scratch, &mem, &records[i],
+		assert_int_equal(map_entry(rules, &made.entry, NOW, &scratch, &mem, &records[i], NULL,
 					   &err),
 				 0);
 		arena_release(&made.mem);
