@@ -8,6 +8,25 @@
 
 #include "scim/base/banned.h"
 
+static enum exit_code failed(const struct err *err)
+{
+	cli_say_error(err);
+	return exit_code_of(err);
+}
+
+static enum exit_code open_snapshot(struct run *run, const char *dir)
+{
+	struct err err = ERR_INIT;
+
+	if (!dir)
+		return EXIT_DONE;
+	if (snapshot_open(dir, run->config, &run->snapshot, &err) ||
+	    snapshot_holds(&run->snapshot, rules_layout(run->rules), &err))
+		return failed(&err);
+	run->time_s = run->snapshot.time_s;
+	return EXIT_DONE;
+}
+
 enum exit_code run_open(struct run *run, const struct cli_args *args)
 {
 	static const enum log_level levels[] = { LOG_WARN, LOG_ERROR, LOG_INFO, LOG_DEBUG };
@@ -35,7 +54,9 @@ enum exit_code run_open(struct run *run, const struct cli_args *args)
 		level = args->verbosity > 0 ? LOG_INFO : LOG_ERROR;
 	log_setup(level, run->config->log.format == LOG_FORMAT_JSON);
 	diags_release(&diags);
-	return EXIT_DONE;
+	/* Stable across servers that fail over, and the same for a snapshot of them. */
+	run->source = run->config->directory.people.items[0].base;
+	return open_snapshot(run, cli_value(args, "from"));
 }
 
 void run_release(struct run *run)
@@ -53,14 +74,9 @@ void run_release(struct run *run)
 	vec_release(&run->held);
 	rules_free(run->rules);
 	config_free(run->config);
+	snapshot_release(&run->snapshot);
 	arena_release(&run->scratch);
 	arena_release(&run->mem);
-}
-
-static enum exit_code failed(const struct err *err)
-{
-	cli_say_error(err);
-	return exit_code_of(err);
 }
 
 /* --- directory --------------------------------------------------------------------------- */
@@ -141,6 +157,8 @@ static void end_directory(struct run *run)
 	/* Not kept open: it would idle through the tenant's reads and be cut by the server. */
 	run->directory->ops->disconnect(run->directory);
 	verdict_merge(&run->people, &run->groups);
+	if (run->snapshot.time_s)
+		verdict_merge(&run->people, &run->snapshot.verdict);
 }
 
 enum exit_code run_read_directory(struct run *run, const char *const *only, size_t count)
@@ -172,17 +190,11 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 
 /* --- state ------------------------------------------------------------------------------- */
 
-/* What stands for the directory in the state's keys: stable across servers that fail over. */
-static const char *source_id(struct run *run)
-{
-	return run->config->directory.people.items[0].base;
-}
-
 enum exit_code run_open_state(struct run *run, bool write)
 {
 	struct err err = ERR_INIT;
 
-	if (state_open_sqlite(run->config->state_file, source_id(run),
+	if (state_open_sqlite(run->config->state_file, run->source,
 			      run->config->target.api_url, write, run->clock, &run->state,
 			      &err))
 		return failed(&err);
@@ -237,7 +249,7 @@ static enum exit_code read_everybody(struct run *run, bool write, bool full)
 {
 	struct changes_how how = {
 		.config = run->config, .rules = run->rules, .state = run->state,
-		.source = source_id(run), .target = run->config->target.api_url,
+		.source = run->source, .target = run->config->target.api_url,
 		.time_s = run->time_s, .write = write, .full = full,
 	};
 	struct err err = ERR_INIT;

@@ -18,6 +18,7 @@
 #include "bridge/directory/directory.h"
 #include "bridge/plan/plan.h"
 #include "bridge/report/report.h"
+#include "bridge/snapshot.h"
 #include "bridge/state/state.h"
 #include "bridge/tenant/tenant.h"
 #include "mappings/map.h"
@@ -29,6 +30,8 @@ struct run {
 	struct config *config;
 	struct rules *rules;
 	struct directory *directory;
+	struct snapshot snapshot;  /* --from: what is read in the directory's place */
+	const char *source;        /* what stands for the directory in the state's keys */
 	struct state *state;
 	struct tenant *tenant;
 
@@ -49,7 +52,7 @@ struct run {
 	bool progress;             /* a progress line on stderr */
 };
 
-/* Settings and rules; sets up the log. `config_path` NULL searches. */
+/* Settings, rules, and the snapshot of --from; sets up the log. */
 enum exit_code run_open(struct run *run, const struct cli_args *args);
 void run_release(struct run *run);
 

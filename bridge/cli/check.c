@@ -7,6 +7,7 @@
 static const struct cli_option options[] = {
 	{ "settings", 0, NULL, "list every setting with its default and meaning" },
 	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
+	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
 };
 

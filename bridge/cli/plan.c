@@ -20,6 +20,7 @@ static const struct cli_option options[] = {
 	{ "format", 0, "FORMAT", "text or json (default text)" },
 	{ "all", 'a', NULL, "show every person in the text" },
 	{ "exit-code", 0, NULL, "exit 3 when there is something to do" },
+	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "scim/base/banned.h"
 
@@ -19,6 +20,7 @@ struct line_value {
 struct ldif {
 	char *name; /* for messages */
 	int fd;     /* -1: text in memory */
+	gzFile gz;  /* over fd, when the file is compressed */
 	struct stat opened;
 	const char *text;
 	size_t text_len, text_at;
@@ -110,6 +112,27 @@ struct ldif *ldif_open_text(const char *text, size_t len, const char *name)
 	return ldif;
 }
 
+/* A file that begins with gzip's two bytes (RFC 1952 section 2.3.1) is read through zlib. */
+static int open_compressed(struct ldif *ldif, struct err *err)
+{
+	unsigned char magic[2] = { 0 };
+	int fd;
+
+	if (ldif->gz)
+		gzclose_r(ldif->gz);
+	ldif->gz = NULL;
+	if (pread(ldif->fd, magic, 2, 0) != 2 || magic[0] != 0x1f || magic[1] != 0x8b)
+		return 0;
+	fd = fcntl(ldif->fd, F_DUPFD_CLOEXEC, 0);
+	ldif->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
+	if (!ldif->gz) {
+		if (fd >= 0)
+			close(fd);
+		return err_at(err, ERR_IO, ldif->name, 0, 0, "%s", strerror(errno));
+	}
+	return 0;
+}
+
 int ldif_rewind(struct ldif *ldif, struct err *err)
 {
 	ldif->at = ldif->end = ldif->text_at = 0;
@@ -125,13 +148,15 @@ int ldif_rewind(struct ldif *ldif, struct err *err)
 		return err_at(err, ERR_IO, ldif->name, 0, 0,
 			      "this can not be read twice (%s); give a file, or \"-\"",
 			      strerror(errno));
-	return 0;
+	return open_compressed(ldif, err);
 }
 
 void ldif_close(struct ldif *ldif)
 {
 	if (!ldif)
 		return;
+	if (ldif->gz)
+		gzclose_r(ldif->gz);
 	if (ldif->fd >= 0)
 		close(ldif->fd);
 	vec_release(&ldif->attrs);
@@ -177,6 +202,19 @@ static void make_room(struct ldif *ldif)
 	}
 }
 
+/* The next bytes of a compressed file; one that ends before its trailer is damaged. */
+static ssize_t read_compressed(struct ldif *ldif, char *out, struct err *err)
+{
+	int got = gzread(ldif->gz, out, READ_BYTES);
+	int code;
+	const char *said = gzerror(ldif->gz, &code);
+
+	if (got >= 0 && (code == Z_OK || code == Z_STREAM_END || got > 0))
+		return got;
+	return err_at(err, ERR_IO, ldif->name, 0, 0, "the compressed file is damaged or cut off: %s",
+		      code == Z_ERRNO ? strerror(errno) : said);
+}
+
 static int read_more(struct ldif *ldif, struct err *err)
 {
 	ssize_t got;
@@ -192,6 +230,10 @@ static int read_more(struct ldif *ldif, struct err *err)
 		if (got)
 			memcpy(ldif->data + ldif->end, ldif->text + ldif->text_at, (size_t)got);
 		ldif->text_at += (size_t)got;
+	} else if (ldif->gz) {
+		got = read_compressed(ldif, ldif->data + ldif->end, err);
+		if (got < 0)
+			return -1;
 	} else {
 		do {
 			got = read(ldif->fd, ldif->data + ldif->end, READ_BYTES);

@@ -3,7 +3,8 @@
  *
  * Spec    RFC 2849, content records only; change records and values by URL are refused.
  *         Wider than the RFC: UTF-8 outside base64, a byte order mark at the start, spaces
- *         at a line's end, and DOS line ends.
+ *         at a line's end, and DOS line ends. A file compressed with gzip (RFC 1952) is
+ *         read as what is in it.
  * Memory  An entry is good until the next ldif_next or ldif_close.
  * Errors  ERR_IO, ERR_INVALID with file:line, ERR_LIMIT. After an error nothing more is read.
  * Limits  LDIF_ENTRY_BYTES_MAX of text an entry, LDIF_ATTRS_MAX attributes, ENTRY_VALUES_MAX

@@ -1,0 +1,99 @@
+#include <string.h>
+
+#include "bridge/run.h"
+#include "bridge/snapshot.h"
+
+#include "scim/base/banned.h"
+
+static const struct cli_option options[] = {
+	{ "attribute", 0, "NAME", "also this attribute, which the rules do not use; may be repeated" },
+	{ NULL, 0, NULL, NULL },
+};
+
+/* What the rules use, and what was asked for besides. */
+static int make_layout(const struct run *run, const struct cli_args *args, struct layout *layout,
+		       struct err *err)
+{
+	const struct layout *used = rules_layout(run->rules);
+	const char *name;
+
+	layout_init(layout);
+	for (size_t i = 0; i < used->names.count; i++)
+		if (layout_add(layout, used->names.items[i], strlen(used->names.items[i]), err) < 0)
+			return -1;
+	for (size_t i = 0; (name = cli_value_at(args, "attribute", i)); i++)
+		if (layout_add(layout, name, strlen(name), err) < 0)
+			return -1;
+	return 0;
+}
+
+static void print_sums(const struct snapshot_sums *sums, const char *dir, bool json)
+{
+	const struct verdict *verdict = &sums->verdict;
+
+	if (json) {
+		printf("{\"schema\":\"dirbridge.snapshotTaken/1\",\"people\":%zu,\"groups\":%zu,"
+		       "\"complete\":%s}\n", sums->people, sums->groups,
+		       verdict->complete ? "true" : "false");
+		return;
+	}
+	printf("%s: %zu people, %zu groups, %s\n", dir, sums->people, sums->groups,
+	       verdict->complete ? "read completely" : "NOT read completely");
+	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
+		printf("  %s\n", verdict->reasons[i]);
+}
+
+static enum exit_code take(struct run *run, const struct cli_args *args)
+{
+	const char *dir = args->operands.items[0];
+	struct snapshot_sums sums;
+	struct layout layout;
+	struct err err = ERR_INIT;
+	int status = make_layout(run, args, &layout, &err);
+
+	if (!status)
+		status = directory_open(run->config, run->clock, &run->directory, &err);
+	if (!status)
+		status = snapshot_write(dir, run->config, run->directory, &layout, run->time_s,
+					&sums, &err);
+	layout_release(&layout);
+	if (status) {
+		cli_say_error(&err);
+		return exit_code_of(&err);
+	}
+	print_sums(&sums, dir, args->json);
+	return sums.verdict.complete ? EXIT_DONE : EXIT_PARTLY;
+}
+
+static int run_command(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_args args;
+	struct run run;
+	enum exit_code code;
+
+	if (cli_parse(self, argc, argv, &args) || args.help) {
+		code = args.help ? EXIT_DONE : EXIT_USAGE;
+		cli_args_release(&args);
+		return code;
+	}
+	code = run_open(&run, &args);
+	if (!code)
+		code = take(&run, &args);
+	run_release(&run);
+	cli_args_release(&args);
+	return code;
+}
+
+const struct cli_command cli_snapshot = {
+	.name = "snapshot",
+	.operands = "DIR",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Stores what the directory shows in a new folder, to be read offline.",
+	.help = "People and groups that the searches of the settings find, with the attributes that\n"
+		"the rules use. plan --from DIR reads it in the directory's place. It holds\n"
+		"personal data: only its owner may read it. Exit 5: the read was not complete,\n"
+		"and whoever reads the snapshot is told so.",
+	.options = options,
+	.run = run_command,
+};
