@@ -27,6 +27,22 @@ static enum exit_code open_snapshot(struct run *run, const char *dir)
 	return EXIT_DONE;
 }
 
+/* Those of --rules, else of the settings. */
+static int load_rules(struct run *run, const struct cli_args *args, struct diags *diags)
+{
+	const struct config_texts *rules = &run->config->rules;
+	VEC(const char *) given = { 0 };
+	const char *path;
+	int status;
+
+	for (size_t i = 0; (path = cli_value_at(args, "rules", i)); i++)
+		vec_push(&given, path);
+	status = given.count ? rules_load(given.items, given.count, &run->rules, diags)
+			     : rules_load(rules->items, rules->count, &run->rules, diags);
+	vec_release(&given);
+	return status;
+}
+
 enum exit_code run_open(struct run *run, const struct cli_args *args)
 {
 	static const enum log_level levels[] = { LOG_WARN, LOG_ERROR, LOG_INFO, LOG_DEBUG };
@@ -43,8 +59,7 @@ enum exit_code run_open(struct run *run, const struct cli_args *args)
 	verdict_init(&run->groups);
 	run->progress = isatty(STDERR_FILENO) && args->verbosity >= 0;
 	if (config_load(args->config_path, &run->config, &diags) ||
-	    rules_load(run->config->rules.items, run->config->rules.count, &run->rules,
-		       &diags)) {
+	    load_rules(run, args, &diags)) {
 		cli_say_diags(&diags);
 		diags_release(&diags);
 		return EXIT_USAGE;
@@ -356,6 +371,7 @@ static enum exit_code load_state(struct run *run)
 		if (run->state->ops->each_held(run->state, note_held, run, &err))
 			return failed(&err);
 		run->part.linked = summary.linked;
+		run->part.touched = run->touched.count;
 		run->part.held = run->held.items;
 		run->part.held_count = run->held.count;
 		run->input.part = &run->part;

@@ -20,6 +20,9 @@ static const struct cli_option options[] = {
 	{ "format", 0, "FORMAT", "text or json (default text)" },
 	{ "all", 'a', NULL, "show every person in the text" },
 	{ "exit-code", 0, NULL, "exit 3 when there is something to do" },
+	{ "rules", 0, "FILE", "these rules instead of those in the settings; may be repeated" },
+	{ "against", 0, "FILE",
+	  "compare the rules with these: who would get something else; the tenant is not asked" },
 	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -89,6 +92,72 @@ static int print_plan(struct run *run, const struct cli_args *args, bool json)
 	return status;
 }
 
+/* --- two rule sets on the same people ---------------------------------------------------- */
+
+static struct rules *load_against(const struct cli_args *args)
+{
+	VEC(const char *) paths = { 0 };
+	struct diags diags = { 0 };
+	struct rules *rules = NULL;
+	const char *path;
+
+	for (size_t i = 0; (path = cli_value_at(args, "against", i)); i++)
+		vec_push(&paths, path);
+	if (rules_load(paths.items, paths.count, &rules, &diags))
+		cli_say_diags(&diags);
+	diags_release(&diags);
+	vec_release(&paths);
+	return rules;
+}
+
+static enum exit_code print_preview(const struct preview *preview, const struct cli_args *args,
+				    bool json)
+{
+	struct report_options report = {
+		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
+	};
+	struct buf text;
+
+	if (json) {
+		buf_init(&text, PLAN_BYTES_MAX);
+		report_preview_json(preview, &text);
+		fwrite(text.data, 1, text.len, stdout);
+		buf_release(&text);
+	} else {
+		report_preview_text(preview, &report, stdout);
+	}
+	if (!preview->directory.complete)
+		return EXIT_PARTLY;
+	return preview->people.count && cli_flag(args, "exit-code") ? EXIT_CHANGES : EXIT_DONE;
+}
+
+static enum exit_code preview(struct run *run, const struct cli_args *args, bool json)
+{
+	struct rules *against = load_against(args);
+	struct preview preview;
+	struct err err = ERR_INIT;
+	enum exit_code code = EXIT_USAGE;
+
+	if (!against)
+		return code;
+	if ((cli_value(args, "from") &&
+	     snapshot_holds(&run->snapshot, rules_layout(against), &err)) ||
+	    directory_open(run->config, run->clock, &run->directory, &err) ||
+	    preview_make(run->directory, against, run->rules, run->time_s, &run->mem, &preview,
+			 &err)) {
+		cli_say_error(&err);
+		code = exit_code_of(&err);
+	} else {
+		if (run->snapshot.time_s)
+			verdict_merge(&preview.directory, &run->snapshot.verdict);
+		code = print_preview(&preview, args, json);
+		preview_release(&preview);
+	}
+	rules_free(against);
+	return code;
+}
+
 static int run_command(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
@@ -113,6 +182,12 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	code = run_open(&run, &args);
+	if (!code && cli_value(&args, "against")) {
+		code = preview(&run, &args, json);
+		run_release(&run);
+		cli_args_release(&args);
+		return code;
+	}
 	if (!code)
 		code = run_plan(&run, &args, false);
 	if (!code) {

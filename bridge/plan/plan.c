@@ -252,6 +252,8 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	(void)err;
 	*ret_plan = (struct plan){ .time_s = in->time_s };
 	ret_plan->only = in->only;
+	ret_plan->part = in->part != NULL;
+	ret_plan->touched = in->part ? in->part->touched : 0;
 	ret_plan->directory = *in->directory;
 	ret_plan->tenant = in->present->verdict;
 	say_reads(&p);

@@ -144,6 +144,8 @@ struct plan {
 	/* Wanted and held, and ours though not recorded (rows 7 and 8): record them. */
 	VEC(struct plan_claim) claims;
 	bool only;                      /* a plan for some people: no baseline for later ones */
+	bool part;                      /* only people touched by changes were looked at: */
+	size_t touched;
 };
 
 /*
@@ -153,6 +155,7 @@ struct plan {
 struct plan_part {
 	unsigned long people; /* in scope */
 	unsigned long linked; /* with an account */
+	size_t touched;       /* looked at, also who is gone */
 	const struct recorded_held *held; /* each item recorded for anybody, once */
 	size_t held_count;
 };

@@ -205,6 +205,7 @@ void report_plan_json(const struct plan *plan, struct buf *out)
 	json_out_member(&json, "time", time);
 	put_verdict(&json, "directory", &plan->directory);
 	put_verdict(&json, "tenant", &plan->tenant);
+	json_out_member(&json, "read", plan->part ? "changes" : plan->only ? "selected" : "all");
 	json_out_member_int(&json, "inScope", (int64_t)plan->people_in_scope);
 	json_out_member_int(&json, "unchanged", (int64_t)plan->people_unchanged);
 	json_out_member_int(&json, "foreign", (int64_t)plan->accounts_foreign);

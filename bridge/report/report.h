@@ -12,6 +12,7 @@
 
 #include "bridge/apply/apply.h"
 #include "bridge/plan/plan.h"
+#include "bridge/preview.h"
 
 struct report_options {
 	bool color;
@@ -31,6 +32,11 @@ void report_result_text(const struct plan *plan, const struct apply_result *resu
 			const struct report_options *options, FILE *out);
 void report_result_json(const struct plan *plan, const struct apply_result *result,
 			struct buf *out);
+
+/* What other rules would make of the same people. */
+void report_preview_text(const struct preview *preview, const struct report_options *options,
+			 FILE *out);
+void report_preview_json(const struct preview *preview, struct buf *out);
 
 /* `done` of `total` as one line on a terminal, drawn over the last one. */
 void report_progress(FILE *out, const char *what, uint64_t done, uint64_t total);

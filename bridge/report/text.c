@@ -235,18 +235,31 @@ static void put_skips(const struct painter *p, const struct plan *plan,
 	}
 }
 
+static void put_directory(const struct painter *p, const struct plan *plan)
+{
+	fprintf(p->out, "  directory  %lu %s in scope, ", plan->people_in_scope,
+		noun(plan->people_in_scope, "person", "people"));
+	if (plan->part)
+		fprintf(p->out, "%zu touched by changes since the last run\n", plan->touched);
+	else
+		fprintf(p->out, "%s\n", plan->directory.complete ? "read completely"
+								: "NOT read completely");
+}
+
 static void put_head(const struct painter *p, const struct plan *plan)
 {
 	char time[21];
 
 	time_format(plan->time_s, time);
 	fprintf(p->out, "Plan of %s\n", time);
-	fprintf(p->out, "  directory  %lu %s in scope, %s\n", plan->people_in_scope,
-		noun(plan->people_in_scope, "person", "people"),
-		plan->directory.complete ? "read completely" : "NOT read completely");
-	fprintf(p->out, "  tenant     %zu %s, %lu of them not ours, %s\n", plan->tenant.count,
-		noun(plan->tenant.count, "account", "accounts"), plan->accounts_foreign,
-		plan->tenant.complete ? "read completely" : "NOT read completely");
+	put_directory(p, plan);
+	if (plan->part && plan->touched == 0)
+		fprintf(p->out, "  tenant     not asked: nothing has changed\n");
+	else
+		fprintf(p->out, "  tenant     %zu %s, %lu of them not ours, %s\n",
+			plan->tenant.count, noun(plan->tenant.count, "account", "accounts"),
+			plan->accounts_foreign,
+			plan->tenant.complete ? "read completely" : "NOT read completely");
 	for (size_t i = 0; i < plan->refusals.count; i++)
 		fprintf(p->out, "%sRefused:%s %s\n", paint(p, '!'), plain(p),
 			plan->refusals.items[i]);
