@@ -110,6 +110,25 @@ def bench_read_map_floor():
     record(ours, "s", "bare ldap_get_attribute_ber loop", theirs, "<= 1.0")
 
 
+def bench_groups():
+    """2,000 groups nested six deep and one of 50,000, wanted: the top, that one, and 20 more."""
+    wanted = ["cc-nest-0000", "cc-half", "cc-agents"] + [f"cc-nest-{n:04}" for n in range(1, 20)]
+
+    def ours():
+        return run([f"{BUILD}/tests/bench/read_groups", f"{WORK}/dirbridge.yaml", *wanted])
+
+    def floor():
+        return run([f"{BUILD}/tests/bench/floor_ldap", os.environ["LDAPS_URI"],
+                    os.environ["CA_FILE"], os.environ["BIND_DN"],
+                    os.environ["BIND_PASSWORD_FILE"], "ou=groups," + os.environ["SLAPD_BASE"],
+                    "(objectClass=groupOfNames)", "1000", "member", "cn"])
+
+    value, reference, out, read = alternate(ours, floor)
+    if figure(out, "entries") != figure(read, "entries") or figure(out, "complete") != 1:
+        sys.exit(f"the two did not read the same: {out.strip()} / {read.strip()}")
+    record(value, "s", "only reading them, bare ldap_get_attribute_ber loop", reference, "<= 1.5")
+
+
 def bench_read_memory_small():
     peak = statistics.median(read_map()[1] for _ in range(3))
     with open(f"{WORK}/memory.small", "w", encoding="utf-8") as f:
@@ -154,6 +173,7 @@ def bench_calls_idle():
 {
     "read-map": bench_read_map,
     "read-map-floor": bench_read_map_floor,
+    "groups": bench_groups,
     "read-memory-small": bench_read_memory_small,
     "read-memory": bench_read_memory,
     "calls-idle": bench_calls_idle,

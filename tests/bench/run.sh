@@ -34,10 +34,10 @@ settings() { # DIR: settings of the benchmark's rule set, over ldaps
 	write_settings "$1"
 	cp tests/bench/rules.yaml "$1/mappings/agents.yaml"
 }
-serve() { # PEOPLE: a slapd with that many
+serve() { # PEOPLE [OPTION]...: a slapd with that many
 	slapd_stop
 	rm -rf "$work/slapd"
-	"$build/tests/tools/gen_directory" --people "$1" --groups 40 --seed 5 >"$work/company.ldif"
+	"$build/tests/tools/gen_directory" --people "$1" --groups 40 --seed 5 "${@:2}" >"$work/company.ldif"
 	slapd_init "$work/slapd"
 	slapd_load "$work/company.ldif"
 	slapd_start
@@ -48,6 +48,10 @@ serve() { # PEOPLE: a slapd with that many
 if wanted read-map read-map-floor; then
 	serve 100000
 	for name in read-map read-map-floor; do wanted $name && bench $name; done
+fi
+if wanted groups; then
+	serve 100000 --nest 1959
+	bench groups
 fi
 if wanted read-memory; then
 	serve 50000

@@ -3,7 +3,8 @@
  *
  * People with 16 attributes in an OU per city, names in several scripts with plain ASCII
  * mail addresses; nested groups: cc-agents holds a group per site, each site its teams, each
- * team its people. Written as it is made, so any size fits.
+ * team its people; --nest adds a tree of so many groups, and cc-half. Written as it is made,
+ * so any size fits.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,7 +97,7 @@ struct brief {
 };
 
 struct options {
-	unsigned long people, groups, seed, teams;
+	unsigned long people, groups, seed, teams, nest;
 	const char *base;
 	struct brief *briefs; /* by person */
 };
@@ -286,6 +287,37 @@ static void put_site(const struct options *o, unsigned site)
 	printf("\n");
 }
 
+/* Four groups in each of the level above: 1,400 and more make six levels. */
+#define NEST_BRANCHES 4
+
+/* A tree of groups, its people dealt out among all of them; and one group of half of all. */
+static void put_nest(const struct options *o)
+{
+	for (unsigned long g = 0; g < o->nest; g++) {
+		char name[64];
+		bool any = false;
+
+		snprintf(name, sizeof(name), "cc-nest-%04lu", g);
+		begin_group(o, name);
+		for (unsigned long b = 1; b <= NEST_BRANCHES && g * NEST_BRANCHES + b < o->nest; b++) {
+			printf("member: cn=cc-nest-%04lu,ou=groups,%s\n", g * NEST_BRANCHES + b,
+			       o->base);
+			any = true;
+		}
+		for (unsigned long n = g; n < o->people; n += o->nest, any = true)
+			put_member(o, n);
+		if (!any)
+			printf("member: %s\n", o->base);
+		printf("\n");
+	}
+	if (!o->nest)
+		return;
+	begin_group(o, "cc-half");
+	for (unsigned long n = 0; n < o->people; n += 2)
+		put_member(o, n);
+	printf("\n");
+}
+
 static void put_groups(const struct options *o)
 {
 	begin_group(o, "cc-agents");
@@ -348,6 +380,8 @@ int main(int argc, char **argv)
 			o.people = number(argv[i + 1]);
 		else if (strcmp(argv[i], "--groups") == 0)
 			o.groups = number(argv[i + 1]);
+		else if (strcmp(argv[i], "--nest") == 0)
+			o.nest = number(argv[i + 1]);
 		else if (strcmp(argv[i], "--seed") == 0)
 			o.seed = number(argv[i + 1]);
 		else if (strcmp(argv[i], "--base") == 0 && strchr(argv[i + 1], '='))
@@ -356,8 +390,8 @@ int main(int argc, char **argv)
 			argc = 0;
 	}
 	if (argc % 2 == 0) {
-		fprintf(stderr, "usage: gen_directory [--people N] [--groups N] [--seed N] "
-				"[--base DN]\n");
+		fprintf(stderr, "usage: gen_directory [--people N] [--groups N] [--nest N] "
+				"[--seed N] [--base DN]\n");
 		return 2;
 	}
 	/* Everybody is in a team, so each site has at least one. */
@@ -367,6 +401,7 @@ int main(int argc, char **argv)
 	for (unsigned long n = 0; n < o.people; n++)
 		put_person(&o, n);
 	put_groups(&o);
+	put_nest(&o);
 	mem_free(o.briefs);
 	return fflush(stdout) ? 1 : 0;
 }
