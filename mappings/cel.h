@@ -113,6 +113,52 @@ struct cel_activation {
 int cel_eval(const struct cel_program *program, const struct cel_activation *act,
 	     struct arena *mem, struct cel_value *ret, struct err *err);
 
+/* ---- why: for people who ask (cel_explain.c) ---- */
+
+enum cel_part_kind {
+	CEL_PART_CONST,
+	CEL_PART_ATTR,    /* entry.x, values.x, has(entry.x), "x" in entry; name = attribute */
+	CEL_PART_GROUP,   /* inGroup; name = group, index into group_names */
+	CEL_PART_VAR,     /* variable of `each` or of a macro; name */
+	CEL_PART_LOGIC,   /* && || ! ?: coalesce: decided by one of its operands */
+	CEL_PART_MACRO,   /* all, exists, map ...; only a few elements follow */
+	CEL_PART_ELEMENT, /* of a macro: its variable, before the body for it */
+	CEL_PART_OTHER,   /* comparison, function, look-up ... */
+};
+
+/* A sub-expression as one evaluation met it. Good until the callback returns. */
+struct cel_part {
+	enum cel_part_kind kind;
+	unsigned depth;      /* 0 = the whole expression, or the condition that failed */
+	bool decided;        /* the outcome is what it is because of this part */
+	struct slice text;   /* as written */
+	struct slice name;
+	uint32_t index;
+	const struct cel_value *value; /* NULL: it failed with *error */
+	const struct err *error;       /* ERR_NO_KEY: absent */
+};
+typedef void cel_part_fn(void *ctx, const struct cel_part *part);
+
+#define CEL_EXPLAIN_PARTS_MAX 400 /* more than anybody reads */
+#define CEL_EXPLAIN_ELEMENTS_MAX 3
+#define CEL_MISSES_NEVER 1000000 /* a constant stands in the way */
+
+/*
+ * Evaluate as cel_eval does and tell `fn` of each sub-expression that was reached (what
+ * stands behind a false operand of && is not), outer ones first. The whole expression is
+ * evaluated within the limits of one evaluation; where these end, the parts end.
+ */
+void cel_explain(const struct cel_program *program, const struct cel_activation *act,
+		 struct arena *mem, cel_part_fn *fn, void *ctx);
+/*
+ * How far is a condition from true? The number of its plain conditions that would have to
+ * come out differently: 0 = it is true; && adds up, || takes its nearest operand. Those
+ * conditions are told to `fn` (may be NULL), each as cel_explain does it: depth 0, then
+ * what it is made of. No data makes it true: CEL_MISSES_NEVER.
+ */
+unsigned cel_misses(const struct cel_program *program, const struct cel_activation *act,
+		    struct arena *mem, cel_part_fn *fn, void *ctx);
+
 /* Text of a value as CEL's string() makes it; lists, maps and others are ERR_EVAL. */
 int cel_to_text(const struct cel_value *value, struct arena *mem, struct slice *ret,
 		struct err *err);

@@ -522,6 +522,7 @@ static const struct each_macro *find_each(const struct cel_node *n)
 
 static bool bind_each(struct binder *b, struct cel_node *n, const struct each_macro *m)
 {
+	struct cel_node *last = n->kids[m->vars]; /* its name is for who explains */
 	uint32_t kids = 1;
 	bool ok = true;
 
@@ -546,6 +547,7 @@ static bool bind_each(struct binder *b, struct cel_node *n, const struct each_ma
 	if (!ok)
 		return false;
 	n->op = N_EACH;
+	n->extra = last;
 	n->index = m->macro;
 	n->count = kids;
 	n->types = m->types;

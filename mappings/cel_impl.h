@@ -157,13 +157,14 @@ struct cel_node {
 	uint16_t depth;
 	uint32_t count;        /* of kids */
 	uint32_t line, column;
+	uint32_t start, end;   /* bytes of the program's text, parentheses around it included */
 	uint32_t types;        /* what the checker knows of the result */
 	uint32_t index;
 	uint32_t local;        /* first local of a macro */
 	struct cel_node **kids;
 	struct slice text;
 	const struct cel_fn *fn;
-	void *extra;           /* what a function prepared: pattern, zone */
+	void *extra;           /* what a function prepared: pattern, zone; of N_EACH: last variable */
 	struct cel_value value;
 };
 

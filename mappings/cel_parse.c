@@ -13,6 +13,7 @@ struct parser {
 	struct arena *mem;
 	struct cel_lex lex;
 	unsigned depth;
+	size_t done; /* end of the last token that was taken */
 	VEC(struct cel_node *) stack; /* kids of lists that are still being read */
 };
 
@@ -30,6 +31,7 @@ static struct slice tok_text(const struct parser *p)
 
 static bool next(struct parser *p)
 {
+	p->done = p->lex.at;
 	return cel_lex_next(&p->lex) == 0;
 }
 
@@ -66,16 +68,21 @@ static struct cel_node *new_node(struct parser *p, enum cel_op op, size_t offset
 	n->types = TANY;
 	n->depth = 1;
 	n->column = (uint32_t)offset; /* becomes line and column at the end */
+	n->start = (uint32_t)offset;
+	n->end = (uint32_t)p->lex.at; /* of one token; finish() tells more */
 	n->kids = count ? arena_array(p->mem, count, sizeof(*n->kids)) : NULL;
 	return n;
 }
 
-/* Its depth follows from its kids, which are all there. */
+/* Its depth and extent follow from its kids, which are all there. */
 static struct cel_node *finish(struct parser *p, struct cel_node *n)
 {
 	for (uint32_t i = 0; i < n->count; i++)
 		if (n->kids[i]->depth >= n->depth)
 			n->depth = n->kids[i]->depth + 1;
+	if (n->count && n->kids[0]->start < n->start)
+		n->start = n->kids[0]->start;
+	n->end = (uint32_t)p->done;
 	if (n->depth > CEL_DEPTH_MAX) {
 		cel_lex_error(&p->lex, n->column, "the expression is nested more than %d deep",
 			      CEL_DEPTH_MAX);
@@ -279,7 +286,7 @@ static struct cel_node *parse_ident(struct parser *p, size_t at, bool root)
 			return NULL;
 		n = from_stack(p, N_CALL, at, base);
 	} else {
-		n = new_node(p, N_IDENT, at, 0);
+		n = finish(p, new_node(p, N_IDENT, at, 0));
 	}
 	if (n) {
 		n->text = name;
@@ -316,6 +323,8 @@ static struct cel_node *parse_primary(struct parser *p)
 		if (!n || !expect(p, ')', "\")\""))
 			return NULL;
 		n->flags |= NF_PARENS;
+		n->start = (uint32_t)at;
+		n->end = (uint32_t)p->done;
 		return n;
 	case TOK_CHAR + '[':
 		return parse_list(p);
