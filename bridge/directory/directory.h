@@ -22,6 +22,7 @@
 
 struct config;
 struct membership; /* resolved groups, directory/groups.h */
+struct group_path;
 
 /* Return 0 to go on, -1 (with *err set by the callback) to stop the read. */
 typedef int directory_entry_fn(void *ctx, const struct entry *entry, struct err *err);
@@ -105,6 +106,12 @@ struct directory_ops {
 			  const struct attr_values *uids, unsigned char *answers);
 	/* After read_groups: does any group name members by uid, so that `uids` matter? */
 	bool (*members_by_uid)(struct directory *dir);
+	/*
+	 * After read_groups with `keep_paths` set, for an entry that was read: how it is in that
+	 * wanted group, by groups.h. Copied to `mem`.
+	 */
+	void (*group_path)(struct directory *dir, const struct entry *entry, unsigned wanted,
+			   struct arena *mem, struct group_path *ret_path);
 	/* Close connections; a later read opens them again. */
 	void (*disconnect)(struct directory *dir);
 	void (*free)(struct directory *dir);
@@ -119,6 +126,7 @@ struct directory {
 	directory_change_fn *watch;
 	void *watch_ctx;
 	bool show_only; /* `watch` is only to see them: no `mark` is asked for */
+	bool keep_paths; /* set before read_groups: group_path will be asked */
 };
 
 /* Layout of a group's entry: slot 0 cn, then the member attributes of the settings in order. */

@@ -42,8 +42,8 @@ struct membership {
 	uint32_t last; /* group added last */
 	bool wants_uid;
 
-	/* What is left after resolving. */
-	bool resolved;
+	/* What is left after resolving; the graph too with `keep`. */
+	bool resolved, keep;
 	struct arena people_mem;
 	struct map people;          /* name -> row */
 	VEC(uint64_t) rows;
@@ -336,7 +336,8 @@ static void keep_people(struct membership *m, const uint32_t *row_of)
 		text.data = arena_strndup(&m->people_mem, text.data, text.len);
 		map_set(&m->people, text, row_of[i] - 1);
 	}
-	release_graph(m);
+	if (!m->keep)
+		release_graph(m);
 	m->resolved = true;
 }
 
@@ -411,4 +412,143 @@ void membership_of(const struct membership *m, struct slice norm_dn,
 		if (m->unknown[w])
 			answers[w] = GROUP_UNKNOWN;
 	}
+}
+
+/* --- how somebody is in a group ---------------------------------------------------------- */
+
+void membership_keep_paths(struct membership *m)
+{
+	assert(!m->resolved);
+	m->keep = true;
+}
+
+#define PERSON_NAMES_MAX 64 /* a DN and uids; more of them name nobody */
+
+struct path_walk {
+	struct membership *m;
+	uint32_t names[PERSON_NAMES_MAX]; /* numbers of the person's own names */
+	unsigned name_count;
+	uint32_t *from; /* by group: the group above it, from 1; 0 = not met */
+	VEC(uint32_t) todo;
+	uint32_t partial; /* first group met that was not read whole, or NO_GROUP */
+};
+
+static void add_own_name(struct path_walk *walk, struct slice key)
+{
+	uint64_t number;
+
+	if (walk->name_count < PERSON_NAMES_MAX && map_get(&walk->m->names, key, &number))
+		walk->names[walk->name_count++] = (uint32_t)number;
+}
+
+static bool is_own_name(const struct path_walk *walk, uint32_t name)
+{
+	for (unsigned i = 0; i < walk->name_count; i++)
+		if (walk->names[i] == name)
+			return true;
+	return false;
+}
+
+/* Does the group name the person? Groups in it are put on the list. */
+static bool names_person(struct path_walk *walk, uint32_t group)
+{
+	struct membership *m = walk->m;
+
+	for (uint32_t at = m->groups.items[group].first_piece; at; at = m->pieces.items[at - 1].next) {
+		const struct piece *piece = &m->pieces.items[at - 1];
+
+		for (uint32_t i = 0; i < piece->count; i++) {
+			uint32_t name = m->members.items[piece->first + i];
+			uint32_t below = m->group_of.items[name];
+
+			if (below == NO_GROUP && is_own_name(walk, name))
+				return true;
+			if (below == NO_GROUP || walk->from[below])
+				continue;
+			walk->from[below] = group + 1;
+			vec_push(&walk->todo, below);
+		}
+	}
+	return false;
+}
+
+/* Breadth first: the way found is the shortest. The group that names the person, or NO_GROUP. */
+static uint32_t find_way(struct path_walk *walk, uint32_t start)
+{
+	walk->from[start] = start + 1; /* the top is above itself */
+	vec_push(&walk->todo, start);
+	for (size_t at = 0; at < walk->todo.count; at++) {
+		uint32_t group = walk->todo.items[at];
+
+		if (walk->m->groups.items[group].partial && walk->partial == NO_GROUP)
+			walk->partial = group;
+		if (names_person(walk, group))
+			return group;
+	}
+	return NO_GROUP;
+}
+
+static void keep_way(const struct path_walk *walk, uint32_t group, struct arena *mem,
+		     struct group_path *ret_path)
+{
+	const struct membership *m = walk->m;
+	unsigned count = 1;
+	const char **dns;
+
+	for (uint32_t at = group; walk->from[at] != at + 1; at = walk->from[at] - 1)
+		count++;
+	dns = arena_array(mem, count, sizeof(*dns));
+	for (unsigned i = 0; i < count; i++, group = walk->from[group] - 1)
+		dns[i] = m->texts.items[m->groups.items[group].name].data;
+	ret_path->dns = dns;
+	ret_path->count = count;
+}
+
+static const char *why_unknown(const struct path_walk *walk, struct arena *mem, unsigned wanted)
+{
+	const struct membership *m = walk->m;
+	const struct group *group;
+
+	if (m->when_absent[wanted] != GROUP_UNKNOWN)
+		return NULL;
+	if (walk->partial == NO_GROUP)
+		return "the groups were not read completely";
+	group = &m->groups.items[walk->partial];
+	return arena_printf(mem, group->unread ? "\"%.200s\" is nested in it, and "
+						 "directory.groups does not read that group"
+					       : "the members of \"%.200s\" were read in part",
+			    m->texts.items[group->name].data);
+}
+
+void membership_path(struct membership *m, struct arena *mem, struct slice norm_dn,
+		     const struct attr_values *uids, unsigned wanted,
+		     struct group_path *ret_path)
+{
+	struct path_walk walk = { .m = m, .partial = NO_GROUP };
+	struct verdict verdict;
+	uint32_t start, group;
+
+	assert(m->resolved && m->keep && wanted < membership_count(m));
+	*ret_path = (struct group_path){ 0 };
+	verdict_init(&verdict);
+	start = find_wanted(m, m->wanted->names.items[wanted], &verdict);
+	if (start == NO_GROUP) {
+		ret_path->unknown = arena_strdup(mem, verdict.reasons[0]);
+		return;
+	}
+	add_own_name(&walk, norm_dn);
+	for (uint32_t i = 0; uids && i < uids->count; i++) {
+		struct arena key = ARENA_INIT;
+
+		add_own_name(&walk, uid_key(&key, uids->items[i]));
+		arena_release(&key);
+	}
+	walk.from = mem_array(m->groups.count, sizeof(*walk.from));
+	group = find_way(&walk, start);
+	if (group != NO_GROUP)
+		keep_way(&walk, group, mem, ret_path);
+	else
+		ret_path->unknown = why_unknown(&walk, mem, wanted);
+	vec_release(&walk.todo);
+	mem_free(walk.from);
 }

@@ -70,4 +70,18 @@ unsigned membership_count(const struct membership *membership); /* wanted groups
 void membership_of(const struct membership *membership, struct slice norm_dn,
 		   const struct attr_values *uids, unsigned char *answers);
 
+/* Before membership_resolve: keep the graph, so that membership_path can be asked. */
+void membership_keep_paths(struct membership *membership);
+
+/* How somebody is in a wanted group, for people who ask why. */
+struct group_path {
+	const char *const *dns; /* normalised: the group that names the person, its group, ... */
+	unsigned count;         /* 0 = no way was found */
+	const char *unknown;    /* then: why the answer is not known, or NULL for a plain no */
+};
+/* The shortest way, in `mem`. One walk over the groups below the wanted one. */
+void membership_path(struct membership *membership, struct arena *mem, struct slice norm_dn,
+		     const struct attr_values *uids, unsigned wanted,
+		     struct group_path *ret_path);
+
 #endif

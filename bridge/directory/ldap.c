@@ -169,6 +169,13 @@ static bool members_by_uid(struct directory *base)
 
 /* --- open and close ---------------------------------------------------------------------- */
 
+static void group_path(struct directory *base, const struct entry *entry, unsigned wanted,
+		       struct arena *mem, struct group_path *ret_path)
+{
+	membership_path(((struct ldap_directory *)base)->membership, mem, entry->norm_dn, entry->uids,
+			wanted, ret_path);
+}
+
 static void disconnect(struct directory *base)
 {
 	ldap_directory_disconnect((struct ldap_directory *)base);
@@ -193,6 +200,7 @@ static const struct directory_ops ldap_ops = {
 	.read_person = read_person,
 	.member_of = member_of,
 	.members_by_uid = members_by_uid,
+	.group_path = group_path,
 	.disconnect = disconnect,
 	.free = free_directory,
 };

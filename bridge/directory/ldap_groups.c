@@ -240,6 +240,8 @@ int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 
 	membership_free(dir->membership);
 	dir->membership = membership_new(wanted);
+	if (dir->base.keep_paths)
+		membership_keep_paths(dir->membership);
 	if (wanted->names.count == 0 && !base->watch) /* nothing rests on groups */
 		return membership_resolve(dir->membership, verdict), 0;
 	if (searches->count && ldap_directory_connect(dir, err))

@@ -279,6 +279,8 @@ static int read_groups(struct directory *base, const struct group_names *wanted,
 
 	membership_free(dir->membership);
 	dir->membership = membership_new(wanted);
+	if (dir->base.keep_paths)
+		membership_keep_paths(dir->membership);
 	if (wanted->names.count == 0 && !base->watch) /* nothing rests on groups */
 		return membership_resolve(dir->membership, verdict), 0;
 	if (start_pass(dir, &dir->groups, err))
@@ -407,6 +409,13 @@ static int read_person(struct directory *base, const struct layout *layout, cons
 	return ret;
 }
 
+static void group_path(struct directory *base, const struct entry *entry, unsigned wanted,
+		       struct arena *mem, struct group_path *ret_path)
+{
+	membership_path(((struct ldif_directory *)base)->membership, mem, entry->norm_dn, entry->uids,
+			wanted, ret_path);
+}
+
 static void disconnect(struct directory *base)
 {
 	(void)base; /* an open file disturbs nobody, and standard input can not be opened again */
@@ -430,6 +439,7 @@ static const struct directory_ops ldif_ops = {
 	.read_groups = read_groups,
 	.read_people = read_people,
 	.read_person = read_person,
+	.group_path = group_path,
 	.disconnect = disconnect,
 	.free = free_directory,
 };

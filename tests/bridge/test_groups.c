@@ -96,7 +96,20 @@ static void add_groups(struct membership *m, const char *text)
 	}
 }
 
-static void print_answers(const struct membership *m, unsigned wanted, struct buf *out)
+/* The way in says the same as the answer. */
+static void check_path(struct membership *m, struct arena *mem, struct slice norm, int letter,
+		       unsigned wanted, int answer)
+{
+	struct group_path path;
+
+	membership_path(m, mem, norm, NULL, wanted, &path);
+	if ((path.count > 0) != (answer == GROUP_YES) ||
+	    (path.unknown != NULL) != (answer == GROUP_UNKNOWN))
+		fail_msg("%c in wanted group %u: answer %d, path of %u, unknown: %s", letter,
+			 wanted, answer, path.count, path.unknown ? path.unknown : "no");
+}
+
+static void print_answers(struct membership *m, unsigned wanted, struct buf *out)
 {
 	unsigned char answers[64];
 	bool any = false;
@@ -115,6 +128,7 @@ static void print_answers(const struct membership *m, unsigned wanted, struct bu
 			any = true;
 		}
 		absent = answers[wanted] == GROUP_YES ? absent : answers[wanted];
+		check_path(m, &mem, norm, letter, wanted, answers[wanted]);
 		arena_release(&mem);
 	}
 	if (absent == GROUP_UNKNOWN)
@@ -139,6 +153,7 @@ static void run_case(const struct groups_case *c, bool by_dn, struct buf *out)
 		group_names_add(&wanted, dn, strlen(dn));
 	}
 	m = membership_new(&wanted);
+	membership_keep_paths(m);
 	add_groups(m, c->groups);
 	verdict_init(&verdict);
 	if (!c->read_whole)
@@ -171,6 +186,54 @@ static void test_cases(void **state)
 		}
 	}
 	buf_release(&out);
+}
+
+static void test_paths(void **state)
+{
+	static const struct {
+		const char *name, *groups, *want; /* of the person n in the group a */
+	} rows[] = {
+		{ "itself", "a: n", "a" },
+		{ "nested", "a: b|b: c|c: n", "c b a" },
+		{ "the shortest way", "a: b d|b: c|c: n|d: n", "d a" },
+		{ "a ring", "a: b|b: a c|c: b n", "c b a" },
+		{ "no way", "a: b|b: o|c: n", "" },
+		{ "in spite of a part", "a~: b|b: n", "b a" },
+		{ "a part", "a: b|b~: o", "? the members of \"cn=b,o=g\" were read in part" },
+		{ "not read", "a: b|b!", "? \"cn=b,o=g\" is nested in it, and "
+		  "directory.groups does not read that group" },
+		{ "not there", "b: n", "? no group \"cn=a,o=g\" was read, and rules name it" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena mem = ARENA_INIT;
+		struct group_names wanted;
+		struct group_path path;
+		struct verdict verdict;
+		struct membership *m;
+		struct buf out;
+
+		buf_init(&out, 4096);
+		group_names_init(&wanted);
+		group_names_add(&wanted, "cn=a,o=g", 8);
+		m = membership_new(&wanted);
+		membership_keep_paths(m);
+		add_groups(m, rows[i].groups);
+		verdict_init(&verdict);
+		membership_resolve(m, &verdict);
+		membership_path(m, &mem, SLICE("uid=n,o=p"), NULL, 0, &path);
+		buf_addf(&out, path.unknown ? "? %s" : "%s", path.unknown ? path.unknown : "");
+		for (unsigned g = 0; g < path.count; g++)
+			buf_addf(&out, "%s%c", g ? " " : "", path.dns[g][3]);
+		if (strcmp(out.data, rows[i].want) != 0)
+			fail_msg("%s: \"%s\" instead of \"%s\"", rows[i].name, out.data,
+				 rows[i].want);
+		membership_free(m);
+		group_names_release(&wanted);
+		arena_release(&mem);
+		buf_release(&out);
+	}
 }
 
 static void test_member_forms(void **state)
@@ -378,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_cases),	       cmocka_unit_test(test_member_forms),
 		cmocka_unit_test(test_ambiguous_name), cmocka_unit_test(test_broken_names),
 		cmocka_unit_test(test_random_graphs),  cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
