@@ -154,10 +154,11 @@ void cel_explain(const struct cel_program *program, const struct cel_activation 
  * How far is a condition from true? The number of its plain conditions that would have to
  * come out differently: 0 = it is true; && adds up, || takes its nearest operand. Those
  * conditions are told to `fn` (may be NULL), each as cel_explain does it: depth 0, then
- * what it is made of. No data makes it true: CEL_MISSES_NEVER.
+ * what it is made of. No data makes it true: CEL_MISSES_NEVER. *ret_held (may be NULL): how
+ * many of the conditions on the way are as they should be.
  */
 unsigned cel_misses(const struct cel_program *program, const struct cel_activation *act,
-		    struct arena *mem, cel_part_fn *fn, void *ctx);
+		    struct arena *mem, cel_part_fn *fn, void *ctx, unsigned *ret_held);
 
 /* Text of a value as CEL's string() makes it; lists, maps and others are ERR_EVAL. */
 int cel_to_text(const struct cel_value *value, struct arena *mem, struct slice *ret,

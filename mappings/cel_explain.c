@@ -366,99 +366,112 @@ void cel_explain(const struct cel_program *program, const struct cel_activation 
 
 /* --- how far from true ------------------------------------------------------------------- */
 
-static unsigned misses(struct explainer *x, const struct cel_node *n, bool want, bool report);
+struct distance {
+	unsigned misses, held;
+};
 
-static unsigned add_misses(unsigned a, unsigned b)
+static struct distance distance(struct explainer *x, const struct cel_node *n, bool want,
+				bool report);
+
+static struct distance both(struct distance a, struct distance b)
 {
-	return a + b < CEL_MISSES_NEVER ? a + b : CEL_MISSES_NEVER;
+	struct distance sum = { a.misses + b.misses, a.held + b.held };
+
+	if (sum.misses > CEL_MISSES_NEVER)
+		sum.misses = CEL_MISSES_NEVER;
+	return sum;
 }
 
 /* && that should be true and || that should be false need all operands, else the nearest. */
-static unsigned misses_logic(struct explainer *x, const struct cel_node *n, bool want,
-			     bool report)
+static struct distance of_logic(struct explainer *x, const struct cel_node *n, bool want,
+				bool report)
 {
 	bool all = (n->op == N_AND) == want;
-	unsigned sum = 0, best = CEL_MISSES_NEVER;
-	const struct cel_node *nearest = NULL;
+	struct distance sum = { 0 }, best = { CEL_MISSES_NEVER + 1, 0 };
+	const struct cel_node *nearest = n->kids[0];
 
 	for (uint32_t i = 0; i < n->count; i++) {
-		unsigned one = misses(x, n->kids[i], want, report && all);
+		struct distance one = distance(x, n->kids[i], want, report && all);
 
-		sum = add_misses(sum, one);
-		if (one < best) {
+		sum = both(sum, one);
+		if (one.misses < best.misses ||
+		    (one.misses == best.misses && one.held > best.held)) {
 			best = one;
 			nearest = n->kids[i];
 		}
 	}
 	if (all)
 		return sum;
-	if (report && nearest)
-		misses(x, nearest, want, true);
-	return best;
+	return report ? distance(x, nearest, want, true) : best;
 }
 
 /* Either the branch that was taken comes out as wanted, or the other one is taken and does. */
-static unsigned misses_conditional(struct explainer *x, const struct cel_node *n, bool want,
-				   bool report)
+static struct distance of_conditional(struct explainer *x, const struct cel_node *n, bool want,
+				      bool report)
 {
 	struct outcome cond = evaluate(x, n->kids[0]);
 	bool taken = is_true(&cond);
-	unsigned stay, turn;
+	const struct cel_node *branch = n->kids[taken ? 1 : 2], *other = n->kids[taken ? 2 : 1];
+	struct distance stay, turn;
 
 	if (!cond.ok)
-		return misses(x, n->kids[0], true, report);
-	stay = misses(x, n->kids[taken ? 1 : 2], want, false);
-	turn = add_misses(misses(x, n->kids[0], !taken, false),
-			  misses(x, n->kids[taken ? 2 : 1], want, false));
-	if (report && stay <= turn)
-		misses(x, n->kids[taken ? 1 : 2], want, true);
-	if (report && turn < stay) {
-		misses(x, n->kids[0], !taken, true);
-		misses(x, n->kids[taken ? 2 : 1], want, true);
-	}
-	return stay <= turn ? stay : turn;
+		return distance(x, n->kids[0], true, report);
+	stay = distance(x, branch, want, false);
+	turn = both(distance(x, n->kids[0], !taken, false), distance(x, other, want, false));
+	if (report && stay.misses <= turn.misses)
+		return distance(x, branch, want, true);
+	if (report)
+		return both(distance(x, n->kids[0], !taken, true),
+			    distance(x, other, want, true));
+	return stay.misses <= turn.misses ? stay : turn;
 }
 
-static unsigned misses_let(struct explainer *x, const struct cel_node *n, bool want, bool report)
+static struct distance of_let(struct explainer *x, const struct cel_node *n, bool want,
+			      bool report)
 {
 	struct outcome value = evaluate(x, n->kids[0]);
 
 	if (!value.ok)
-		return misses(x, n->kids[0], want, report);
+		return distance(x, n->kids[0], want, report);
 	x->c.locals[n->local] = value.value;
-	return misses(x, n->kids[1], want, report);
+	return distance(x, n->kids[1], want, report);
 }
 
-static unsigned misses(struct explainer *x, const struct cel_node *n, bool want, bool report)
+static struct distance distance(struct explainer *x, const struct cel_node *n, bool want,
+				bool report)
 {
 	struct outcome out;
 
 	switch (n->op) {
 	case N_AND:
 	case N_OR:
-		return misses_logic(x, n, want, report);
+		return of_logic(x, n, want, report);
 	case N_NOT:
-		return misses(x, n->kids[0], !want, report);
+		return distance(x, n->kids[0], !want, report);
 	case N_COND:
-		return misses_conditional(x, n, want, report);
+		return of_conditional(x, n, want, report);
 	case N_BIND:
-		return misses_let(x, n, want, report);
+		return of_let(x, n, want, report);
 	default:
 		break;
 	}
 	out = evaluate(x, n);
 	if (want ? is_true(&out) : is_false(&out))
-		return 0;
+		return (struct distance){ .held = n->op != N_CONST };
 	if (report)
 		visit(x, n, 0, true);
-	return n->op == N_CONST ? CEL_MISSES_NEVER : 1;
+	return (struct distance){ .misses = n->op == N_CONST ? CEL_MISSES_NEVER : 1 };
 }
 
 unsigned cel_misses(const struct cel_program *program, const struct cel_activation *act,
-		    struct arena *mem, cel_part_fn *fn, void *ctx)
+		    struct arena *mem, cel_part_fn *fn, void *ctx, unsigned *ret_held)
 {
 	struct explainer x;
+	struct distance far;
 
 	open_explainer(&x, program, act, mem, fn, ctx);
-	return misses(&x, program->root, true, fn != NULL);
+	far = distance(&x, program->root, true, fn != NULL);
+	if (ret_held)
+		*ret_held = far.held;
+	return far.misses;
 }

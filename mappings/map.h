@@ -56,5 +56,12 @@ int map_entry_observed(const struct rules *rules, const struct entry *entry, int
 		       struct arena *scratch, struct arena *mem, struct record **ret_record,
 		       int64_t *ret_due_s, const struct map_observer *observer,
 		       struct err *err);
+/*
+ * Parts (cel.h) of what an event rests on: of its condition or list, or of each expression in
+ * its value; of an assignment also those of its level and its division. The observer may call
+ * it; nothing is told of what stands literally in the rules.
+ */
+void map_event_explain(const struct map_event *event, struct arena *mem, cel_part_fn *fn,
+		       void *ctx);
 
 #endif
