@@ -245,35 +245,114 @@ static void write_value(struct buf *out, struct slice value)
  * Most DNs that a server sends are already plain: attr=value parts without escapes or odd
  * spaces. Those are folded in one go, since a big group brings 50,000 of them.
  */
+enum plain { ODD, TYPE, OTHER, SPACE, EQUALS, COMMA };
+static unsigned char plain_of[256];
+static unsigned char lower_of[256];
+
+static void plain_tables_make(void)
+{
+	for (int c = 0; c < 256; c++) {
+		bool odd = c >= 128 || c < 32 || strchr("\\+;\"<>", c) != NULL;
+
+		lower_of[c] = (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+		plain_of[c] = odd ? ODD : c == ' ' ? SPACE : c == '=' ? EQUALS : c == ',' ? COMMA
+				: is_type_char((char)c) ? TYPE : OTHER;
+	}
+}
+
+/*
+ * Fold the RDN that begins at dn[at] into out[at], up to its comma or the end. Returns where
+ * that is; 0 when it is not plain: a space at an edge or two together, nothing before "=".
+ */
+static size_t fold_plain_rdn(const char *dn, size_t at, size_t len, char *out)
+{
+	size_t start = at;
+	unsigned char before;
+
+	for (; at < len && plain_of[(unsigned char)dn[at]] == TYPE; at++)
+		out[at] = (char)lower_of[(unsigned char)dn[at]];
+	if (at == start || at == len || dn[at] != '=')
+		return 0;
+	out[at++] = '=';
+	before = EQUALS;
+	for (; at < len; at++) {
+		unsigned char c = (unsigned char)dn[at], plain = plain_of[c];
+
+		if (plain == COMMA)
+			break;
+		if (plain == ODD || plain == EQUALS ||
+		    (plain == SPACE && (before == SPACE || before == EQUALS)))
+			return 0;
+		before = plain;
+		out[at] = (char)lower_of[c];
+	}
+	return before == SPACE ? 0 : at;
+}
+
 static bool normalize_plain(struct arena *mem, const char *dn, size_t len, struct slice *ret)
 {
-	char *out;
-	bool in_type = true;
-	unsigned rdns = 1;
+	char *out = arena_bytes(mem, len + 1);
+	unsigned rdns = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)dn[i];
-
-		if (c >= 128 || c < 32 || c == '\\' || c == '+' || c == ';' || c == '"' ||
-		    c == '<' || c == '>' || (c == '=' && !in_type))
+	for (;;) {
+		at = fold_plain_rdn(dn, at, len, out);
+		if (at == 0 || ++rdns > DN_RDNS_MAX)
 			return false;
-		if (c == ' ' && (i == 0 || i + 1 == len || in_type || dn[i - 1] == ' ' ||
-				 dn[i - 1] == '=' || dn[i + 1] == ','))
-			return false;
-		if (in_type && (c == '=' ? i == 0 || dn[i - 1] == ',' : !is_type_char((char)c)))
-			return false;
-		if (c == '=')
-			in_type = false;
-		else if (c == ',')
-			in_type = true;
-		rdns += c == ',';
+		if (at == len)
+			break;
+		out[at++] = ',';
 	}
-	if (in_type || rdns > DN_RDNS_MAX)
-		return false;
-	out = arena_strndup(mem, dn, len);
-	text_lower(out, len);
+	out[len] = '\0';
 	*ret = slice_of(out, len);
 	return true;
+}
+
+static void plain_tables(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, plain_tables_make);
+}
+
+int dn_normalize_next(struct dn_memo *memo, struct arena *mem, const char *dn, size_t len,
+		      struct slice *ret_norm, struct err *err)
+{
+	char *out, rdn[256];
+	struct slice parent;
+	size_t at;
+
+	plain_tables();
+	at = len > sizeof(rdn) ? 0 : fold_plain_rdn(dn, 0, len, rdn);
+	if (at == 0 || at == len)
+		return dn_normalize(mem, dn, len, ret_norm, err);
+	parent = slice_of(dn + at + 1, len - at - 1);
+	if (!slice_eq(parent, memo->raw)) {
+		struct slice norm;
+
+		arena_reset(&memo->mem);
+		memo->raw = slice_of(NULL, 0);
+		if (parent.len == 0 ||
+		    dn_normalize(&memo->mem, parent.data, parent.len, &norm, NULL) ||
+		    norm.len == 0)
+			return dn_normalize(mem, dn, len, ret_norm, err);
+		memo->raw = slice_of(arena_strndup(&memo->mem, parent.data, parent.len),
+				     parent.len);
+		memo->norm = norm;
+	}
+	out = arena_bytes(mem, at + memo->norm.len + 2);
+	memcpy(out, rdn, at);
+	out[at] = ',';
+	memcpy(out + at + 1, memo->norm.data, memo->norm.len);
+	out[at + 1 + memo->norm.len] = '\0';
+	*ret_norm = slice_of(out, at + 1 + memo->norm.len);
+	return 0;
+}
+
+void dn_memo_release(struct dn_memo *memo)
+{
+	arena_release(&memo->mem);
+	*memo = (struct dn_memo){ 0 };
 }
 
 int dn_normalize(struct arena *mem, const char *dn, size_t len, struct slice *ret_norm,
@@ -287,6 +366,7 @@ int dn_normalize(struct arena *mem, const char *dn, size_t len, struct slice *re
 
 	if (len > DN_BYTES_MAX)
 		return err_set(err, ERR_LIMIT, "a DN of more than %d bytes", DN_BYTES_MAX);
+	plain_tables();
 	if (len && normalize_plain(mem, dn, len, ret_norm))
 		return 0;
 	buf_init(&out, DN_BYTES_MAX * 4);

@@ -19,6 +19,17 @@
 /* Normal form of `dn` in `mem`. Returns 0, or -1 with ERR_INVALID. "" is the root DN. */
 int dn_normalize(struct arena *mem, const char *dn, size_t len, struct slice *ret_norm,
 		 struct err *err);
+/*
+ * The same for one name after another: siblings share their parent's form, which is worked
+ * out once. The memo begins zeroed.
+ */
+struct dn_memo {
+	struct slice raw, norm; /* of the parent met last */
+	struct arena mem;
+};
+int dn_normalize_next(struct dn_memo *memo, struct arena *mem, const char *dn, size_t len,
+		      struct slice *ret_norm, struct err *err);
+void dn_memo_release(struct dn_memo *memo);
 /* Does it read as a DN (at least one attr=value)? Else it is a plain name. */
 bool dn_looks_like(const char *text, size_t len);
 /* Is normalised `dn` equal to or below normalised `base`? */

@@ -9,6 +9,7 @@
 #include "scim/base/banned.h"
 
 #define NO_GROUP UINT32_MAX
+#define MEMBERS_AT_ONCE 64
 
 struct group {
 	uint32_t name; /* number of its DN */
@@ -39,13 +40,15 @@ struct membership {
 	VEC(uint32_t) members;
 	VEC(struct piece) pieces;
 	struct map cns;             /* lower-case cn -> group; NO_GROUP = several */
+	struct dn_memo memo;
 	uint32_t last; /* group added last */
 	bool wants_uid;
 
 	/* What is left after resolving; the graph too with `keep`. */
 	bool resolved, keep;
 	struct arena people_mem;
-	struct map people;          /* name -> row */
+	struct map people;          /* name -> number */
+	uint32_t *row_of;           /* by number, from 1; 0 = in no wanted group */
 	VEC(uint64_t) rows;
 	unsigned char *when_absent; /* by wanted: GROUP_NO or GROUP_UNKNOWN */
 	unsigned char *unknown;     /* by wanted: GROUP_UNKNOWN for everybody */
@@ -71,6 +74,7 @@ static void release_graph(struct membership *m)
 	vec_release(&m->pieces);
 	arena_release(&m->mem);
 	arena_release(&m->scratch);
+	dn_memo_release(&m->memo);
 }
 
 void membership_free(struct membership *m)
@@ -81,24 +85,25 @@ void membership_free(struct membership *m)
 	map_release(&m->people);
 	vec_release(&m->rows);
 	arena_release(&m->people_mem);
+	mem_free(m->row_of);
 	mem_free(m->when_absent);
 	mem_free(m->unknown);
 	mem_free(m);
 }
 
 /* Number of a name, given when new. */
-static uint32_t name_number(struct membership *m, struct slice text)
+static uint32_t name_number(struct membership *m, struct slice text, uint64_t hash)
 {
 	uint64_t number;
 	struct slice kept;
 
-	if (map_get(&m->names, text, &number))
+	if (map_get_hashed(&m->names, text, hash, &number))
 		return (uint32_t)number;
 	kept = slice_of(arena_strndup(&m->mem, text.data, text.len), text.len);
 	number = m->texts.count;
 	vec_push(&m->texts, kept);
 	vec_push(&m->group_of, NO_GROUP);
-	map_set(&m->names, kept, number);
+	map_set_hashed(&m->names, kept, hash, number);
 	return (uint32_t)number;
 }
 
@@ -132,7 +137,7 @@ int membership_add(struct membership *m, const char *dn, size_t dn_len,
 	arena_reset(&m->scratch);
 	if (dn_normalize(&m->scratch, dn, dn_len, &norm, err))
 		return -1;
-	name = name_number(m, norm);
+	name = name_number(m, norm, map_hash(norm));
 	m->last = m->group_of.items[name];
 	if (m->last == NO_GROUP) {
 		struct group fresh = { .name = name };
@@ -179,28 +184,67 @@ static struct slice uid_key(struct arena *mem, struct slice uid)
 	return slice_of(text, uid.len + 1);
 }
 
+/* The key of a member's value, in scratch memory. */
+static int member_key(struct membership *m, enum member_form form, struct slice value,
+		      struct slice *ret, struct err *err)
+{
+	if (form == MEMBER_UID) {
+		*ret = uid_key(&m->scratch, value);
+		m->wants_uid = true;
+		return 0;
+	}
+	if (form == MEMBER_UNIQUE)
+		value.len = without_bits(value.data, value.len);
+	return dn_normalize_next(&m->memo, &m->scratch, value.data, value.len, ret, err);
+}
+
+/* At most MEMBERS_AT_ONCE: first all keys, then their places, so that memory is not waited for. */
+static int add_some(struct membership *m, enum member_form form, const struct slice *values,
+		    size_t count, struct err *err)
+{
+	struct slice keys[MEMBERS_AT_ONCE];
+	uint64_t hashes[MEMBERS_AT_ONCE];
+	int status = 0;
+	size_t done;
+
+	arena_reset(&m->scratch);
+	for (done = 0; done < count; done++) {
+		status = member_key(m, form, values[done], &keys[done], err);
+		if (status)
+			break;
+		hashes[done] = map_hash(keys[done]);
+		map_prefetch(&m->names, hashes[done]);
+	}
+	for (size_t i = 0; i < done; i++)
+		map_prefetch_key(&m->names, hashes[i]);
+	for (size_t i = 0; i < done; i++)
+		vec_push(&m->members, name_number(m, keys[i], hashes[i]));
+	m->pieces.items[m->pieces.count - 1].count += (uint32_t)done;
+	return status;
+}
+
+int membership_add_members(struct membership *m, enum member_form form,
+			   const struct slice *values, size_t count, struct err *err)
+{
+	assert(m->pieces.count);
+	if (count > MEMBERSHIP_MEMBERS_MAX - m->members.count)
+		return err_set(err, ERR_LIMIT, "the groups have more than %u members",
+			       MEMBERSHIP_MEMBERS_MAX);
+	for (size_t at = 0; at < count; at += MEMBERS_AT_ONCE) {
+		size_t some = count - at < MEMBERS_AT_ONCE ? count - at : MEMBERS_AT_ONCE;
+
+		if (add_some(m, form, values + at, some, err))
+			return -1;
+	}
+	return 0;
+}
+
 int membership_add_member(struct membership *m, enum member_form form, const char *value,
 			  size_t len, struct err *err)
 {
-	struct slice key;
+	struct slice one = slice_of(value, len);
 
-	assert(m->pieces.count);
-	arena_reset(&m->scratch);
-	if (m->members.count == MEMBERSHIP_MEMBERS_MAX)
-		return err_set(err, ERR_LIMIT, "the groups have more than %u members",
-			       MEMBERSHIP_MEMBERS_MAX);
-	if (form == MEMBER_UID) {
-		key = uid_key(&m->scratch, slice_of(value, len));
-		m->wants_uid = true;
-	} else {
-		if (form == MEMBER_UNIQUE)
-			len = without_bits(value, len);
-		if (dn_normalize(&m->scratch, value, len, &key, err))
-			return -1;
-	}
-	vec_push(&m->members, name_number(m, key));
-	m->pieces.items[m->pieces.count - 1].count++;
-	return 0;
+	return membership_add_members(m, form, &one, 1, err);
 }
 
 void membership_mark_partial(struct membership *m)
@@ -231,7 +275,6 @@ int membership_add_unread(struct membership *m, const char *dn, size_t dn_len,
 /* What a walk needs beside the graph. */
 struct walk {
 	struct membership *m;
-	uint32_t *row_of; /* by name, from 1; 0 = none yet */
 	uint32_t *seen;   /* by group: the wanted group, from 1, that met it last */
 	VEC(uint32_t) todo;
 	bool partial;
@@ -243,12 +286,12 @@ static void mark_person(struct walk *walk, uint32_t name, unsigned wanted)
 	struct membership *m = walk->m;
 
 	assert(m->words > wanted / 64);
-	if (walk->row_of[name] == 0) {
+	if (m->row_of[name] == 0) {
 		for (unsigned i = 0; i < m->words; i++)
 			vec_push(&m->rows, 0);
-		walk->row_of[name] = (uint32_t)(m->rows.count / m->words);
+		m->row_of[name] = (uint32_t)(m->rows.count / m->words);
 	}
-	m->rows.items[(size_t)(walk->row_of[name] - 1) * m->words + wanted / 64] |=
+	m->rows.items[(size_t)(m->row_of[name] - 1) * m->words + wanted / 64] |=
 		UINT64_C(1) << wanted % 64;
 }
 
@@ -325,20 +368,32 @@ static uint32_t find_wanted(struct membership *m, const char *name, struct verdi
 	return (uint32_t)found;
 }
 
-/* Keep the people in wanted groups, forget the graph. */
-static void keep_people(struct membership *m, const uint32_t *row_of)
+/*
+ * Keep the people in wanted groups, forget the graph. Where most names are theirs, the map of
+ * names serves as it is; else the few are moved, and the memory of all goes.
+ */
+static void keep_people(struct membership *m)
 {
-	for (size_t i = 0; i < m->texts.count; i++) {
+	size_t kept = m->words ? m->rows.count / m->words : 0, count = m->texts.count;
+
+	if (!m->keep && kept >= count / 2) {
+		m->people = m->names;
+		m->people_mem = m->mem;
+		m->names = (struct map){ 0 };
+		m->mem = (struct arena)ARENA_INIT;
+		release_graph(m);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
 		struct slice text = m->texts.items[i];
 
-		if (row_of[i] == 0)
+		if (m->row_of[i] == 0)
 			continue;
 		text.data = arena_strndup(&m->people_mem, text.data, text.len);
-		map_set(&m->people, text, row_of[i] - 1);
+		map_set(&m->people, text, i);
 	}
 	if (!m->keep)
 		release_graph(m);
-	m->resolved = true;
 }
 
 void membership_resolve(struct membership *m, struct verdict *verdict)
@@ -348,7 +403,7 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 	struct walk walk = { .m = m, .verdict = verdict };
 
 	assert(!m->resolved);
-	walk.row_of = mem_array(m->texts.count + 1, sizeof(*walk.row_of));
+	m->row_of = mem_array(m->texts.count + 1, sizeof(*m->row_of));
 	walk.seen = mem_array(m->groups.count + 1, sizeof(*walk.seen));
 	m->when_absent = mem_zalloc(count + 1);
 	m->unknown = mem_zalloc(count + 1);
@@ -362,9 +417,9 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 		walk_group(&walk, group, w);
 		m->when_absent[w] = complete && !walk.partial ? GROUP_NO : GROUP_UNKNOWN;
 	}
-	keep_people(m, walk.row_of);
+	keep_people(m);
+	m->resolved = true;
 	vec_release(&walk.todo);
-	mem_free(walk.row_of);
 	mem_free(walk.seen);
 }
 
@@ -384,9 +439,9 @@ static void add_row(const struct membership *m, struct slice key, unsigned char 
 	const uint64_t *row;
 	uint64_t number;
 
-	if (!map_get(&m->people, key, &number))
+	if (!map_get(&m->people, key, &number) || m->row_of[number] == 0)
 		return;
-	row = m->rows.items + number * m->words;
+	row = m->rows.items + (size_t)(m->row_of[number] - 1) * m->words;
 	for (unsigned w = 0; w < count; w++) {
 		if (row[w / 64] >> w % 64 & 1)
 			answers[w] = GROUP_YES;

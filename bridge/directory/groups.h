@@ -40,6 +40,9 @@ enum member_form { MEMBER_DN, MEMBER_UNIQUE, MEMBER_UID };
 enum member_form member_form_of(const char *attribute);
 int membership_add_member(struct membership *membership, enum member_form form,
 			  const char *value, size_t len, struct err *err);
+/* Many at once, which is faster; those before a broken one are added. */
+int membership_add_members(struct membership *membership, enum member_form form,
+			   const struct slice *values, size_t count, struct err *err);
 /* The group added last was not read whole (an attribute range). */
 void membership_mark_partial(struct membership *membership);
 /*

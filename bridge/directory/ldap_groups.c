@@ -5,6 +5,8 @@
 
 #include "scim/base/banned.h"
 
+#define MEMBERS_AT_ONCE 64
+
 struct group_reader {
 	struct ldap_directory *dir;
 	struct verdict *verdict;
@@ -25,8 +27,9 @@ static void add_members(struct group_reader *reader, const struct raw_entry *ent
 {
 	struct membership *membership = reader->dir->membership;
 	enum member_form form = member_form_of(attribute);
+	struct slice some[MEMBERS_AT_ONCE];
 	struct err err = ERR_INIT;
-	struct slice value;
+	size_t count = 1;
 
 	if (ranged) {
 		/* The rest waits for range retrieval (MS-ADTS 3.1.1.3.1.3.3). */
@@ -34,8 +37,11 @@ static void add_members(struct group_reader *reader, const struct raw_entry *ent
 		verdict_spoil(reader->verdict, "only a part of the members of \"%.100s\" came",
 			      entry->dn.data);
 	}
-	while (raw_entry_value(&values, &value)) {
-		if (membership_add_member(membership, form, value.data, value.len, &err) == 0)
+	while (count) {
+		count = 0;
+		while (count < MEMBERS_AT_ONCE && raw_entry_value(&values, &some[count]))
+			count++;
+		if (membership_add_members(membership, form, some, count, &err) == 0)
 			continue;
 		membership_mark_partial(membership);
 		verdict_spoil(reader->verdict, "a member of \"%.80s\": %s", entry->dn.data,
