@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "bridge/directory/names.h"
 #include "mappings/dn.h"
 #include "scim/base/vec.h"
 
@@ -32,10 +33,9 @@ struct membership {
 	const struct group_names *wanted;
 	unsigned words; /* of a row: one bit a wanted group */
 
-	struct arena mem, scratch;
-	struct map names;           /* text -> number */
+	struct arena mem, scratch, uid_mem;
+	struct names names;
 	VEC(uint32_t) group_of;     /* by number; NO_GROUP */
-	VEC(struct slice) texts;    /* by number */
 	VEC(struct group) groups;
 	VEC(uint32_t) members;
 	VEC(struct piece) pieces;
@@ -46,8 +46,7 @@ struct membership {
 
 	/* What is left after resolving; the graph too with `keep`. */
 	bool resolved, keep;
-	struct arena people_mem;
-	struct map people;          /* name -> number */
+	struct names people;
 	uint32_t *row_of;           /* by number, from 1; 0 = in no wanted group */
 	VEC(uint64_t) rows;
 	unsigned char *when_absent; /* by wanted: GROUP_NO or GROUP_UNKNOWN */
@@ -65,15 +64,15 @@ struct membership *membership_new(const struct group_names *wanted)
 
 static void release_graph(struct membership *m)
 {
-	map_release(&m->names);
+	names_release(&m->names);
 	map_release(&m->cns);
 	vec_release(&m->group_of);
-	vec_release(&m->texts);
 	vec_release(&m->groups);
 	vec_release(&m->members);
 	vec_release(&m->pieces);
 	arena_release(&m->mem);
 	arena_release(&m->scratch);
+	arena_release(&m->uid_mem);
 	dn_memo_release(&m->memo);
 }
 
@@ -82,29 +81,22 @@ void membership_free(struct membership *m)
 	if (!m)
 		return;
 	release_graph(m);
-	map_release(&m->people);
+	names_release(&m->people);
 	vec_release(&m->rows);
-	arena_release(&m->people_mem);
 	mem_free(m->row_of);
 	mem_free(m->when_absent);
 	mem_free(m->unknown);
 	mem_free(m);
 }
 
-/* Number of a name, given when new. */
-static uint32_t name_number(struct membership *m, struct slice text, uint64_t hash)
+/* Number of a name in normal form, given when new. */
+static uint32_t name_number(struct membership *m, struct slice norm)
 {
-	uint64_t number;
-	struct slice kept;
+	uint32_t number = names_add(&m->names, norm, names_hash(norm));
 
-	if (map_get_hashed(&m->names, text, hash, &number))
-		return (uint32_t)number;
-	kept = slice_of(arena_strndup(&m->mem, text.data, text.len), text.len);
-	number = m->texts.count;
-	vec_push(&m->texts, kept);
-	vec_push(&m->group_of, NO_GROUP);
-	map_set_hashed(&m->names, kept, hash, number);
-	return (uint32_t)number;
+	if (number == m->group_of.count)
+		vec_push(&m->group_of, NO_GROUP);
+	return number;
 }
 
 static void add_piece(struct membership *m, struct group *group)
@@ -137,7 +129,7 @@ int membership_add(struct membership *m, const char *dn, size_t dn_len,
 	arena_reset(&m->scratch);
 	if (dn_normalize(&m->scratch, dn, dn_len, &norm, err))
 		return -1;
-	name = name_number(m, norm, map_hash(norm));
+	name = name_number(m, norm);
 	m->last = m->group_of.items[name];
 	if (m->last == NO_GROUP) {
 		struct group fresh = { .name = name };
@@ -184,43 +176,54 @@ static struct slice uid_key(struct arena *mem, struct slice uid)
 	return slice_of(text, uid.len + 1);
 }
 
-/* The key of a member's value, in scratch memory. */
-static int member_key(struct membership *m, enum member_form form, struct slice value,
-		      struct slice *ret, struct err *err)
+/* A name that was not found as it is written: in its normal form, and added when new. */
+static int slow_number(struct membership *m, enum member_form form, struct slice value,
+		       uint32_t *ret, struct err *err)
 {
-	if (form == MEMBER_UID) {
-		*ret = uid_key(&m->scratch, value);
-		m->wants_uid = true;
-		return 0;
-	}
-	if (form == MEMBER_UNIQUE)
-		value.len = without_bits(value.data, value.len);
-	return dn_normalize_next(&m->memo, &m->scratch, value.data, value.len, ret, err);
+	struct slice norm;
+
+	arena_reset(&m->scratch);
+	if (form == MEMBER_UID)
+		norm = value;
+	else if (dn_normalize_next(&m->memo, &m->scratch, value.data, value.len, &norm, err))
+		return -1;
+	*ret = name_number(m, norm);
+	return 0;
 }
 
-/* At most MEMBERS_AT_ONCE: first all keys, then their places, so that memory is not waited for. */
+/* At most MEMBERS_AT_ONCE: first all their places, so that memory is not waited for. */
 static int add_some(struct membership *m, enum member_form form, const struct slice *values,
 		    size_t count, struct err *err)
 {
-	struct slice keys[MEMBERS_AT_ONCE];
+	struct slice texts[MEMBERS_AT_ONCE];
 	uint64_t hashes[MEMBERS_AT_ONCE];
-	int status = 0;
-	size_t done;
+	uint32_t number;
 
-	arena_reset(&m->scratch);
-	for (done = 0; done < count; done++) {
-		status = member_key(m, form, values[done], &keys[done], err);
-		if (status)
-			break;
-		hashes[done] = map_hash(keys[done]);
-		map_prefetch(&m->names, hashes[done]);
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = values[i];
+		if (form == MEMBER_UNIQUE)
+			texts[i].len = without_bits(values[i].data, values[i].len);
+		else if (form == MEMBER_UID)
+			texts[i] = uid_key(&m->uid_mem, values[i]);
+		hashes[i] = names_hash(texts[i]);
+		names_prefetch(&m->names, hashes[i]);
 	}
-	for (size_t i = 0; i < done; i++)
-		map_prefetch_key(&m->names, hashes[i]);
-	for (size_t i = 0; i < done; i++)
-		vec_push(&m->members, name_number(m, keys[i], hashes[i]));
-	m->pieces.items[m->pieces.count - 1].count += (uint32_t)done;
-	return status;
+	for (size_t i = 0; i < count; i++)
+		names_prefetch_entry(&m->names, hashes[i]);
+	for (size_t i = 0; i < count; i++)
+		names_prefetch_text(&m->names, hashes[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (!names_find(&m->names, texts[i], hashes[i], &number) &&
+		    slow_number(m, form, texts[i], &number, err))
+			return -1;
+		vec_push(&m->members, number);
+		m->pieces.items[m->pieces.count - 1].count++;
+	}
+	if (form == MEMBER_UID) {
+		m->wants_uid = true;
+		arena_reset(&m->uid_mem);
+	}
+	return 0;
 }
 
 int membership_add_members(struct membership *m, enum member_form form,
@@ -257,13 +260,13 @@ int membership_add_unread(struct membership *m, const char *dn, size_t dn_len,
 			  struct err *err)
 {
 	struct slice norm;
-	uint64_t name;
+	uint32_t name;
 
 	arena_reset(&m->scratch);
 	if (dn_normalize(&m->scratch, dn, dn_len, &norm, err))
 		return -1;
 	/* A name that no group has for a member can not be reached. */
-	if (!map_get(&m->names, norm, &name) || m->group_of.items[name] != NO_GROUP)
+	if (!names_find(&m->names, norm, names_hash(norm), &name) || m->group_of.items[name] != NO_GROUP)
 		return 0;
 	if (membership_add(m, dn, dn_len, NULL, 0, err))
 		return -1;
@@ -319,7 +322,7 @@ static void say_unread(struct walk *walk, struct group *group, unsigned wanted)
 	group->named = true;
 	verdict_spoil(walk->verdict,
 		      "the group \"%.90s\" is nested in \"%.40s\", and directory.groups does not "
-		      "read it", walk->m->texts.items[group->name].data,
+		      "read it", walk->m->names.texts.items[group->name].data,
 		      walk->m->wanted->names.items[wanted]);
 }
 
@@ -346,12 +349,13 @@ static uint32_t find_wanted(struct membership *m, const char *name, struct verdi
 	size_t len = strlen(name);
 	struct slice key;
 	uint64_t found = NO_GROUP;
+	uint32_t number;
 
 	arena_reset(&m->scratch);
 	if (dn_looks_like(name, len)) {
 		if (dn_normalize(&m->scratch, name, len, &key, NULL) == 0 &&
-		    map_get(&m->names, key, &found))
-			found = m->group_of.items[found];
+		    names_find(&m->names, key, names_hash(key), &number))
+			found = m->group_of.items[number];
 	} else {
 		char *text = arena_strndup(&m->scratch, name, len);
 
@@ -368,29 +372,31 @@ static uint32_t find_wanted(struct membership *m, const char *name, struct verdi
 	return (uint32_t)found;
 }
 
-/*
- * Keep the people in wanted groups, forget the graph. Where most names are theirs, the map of
- * names serves as it is; else the few are moved, and the memory of all goes.
- */
+/* Only the few that are in wanted groups; the memory of all others goes. */
+static void keep_few(struct membership *m, size_t few)
+{
+	uint32_t *row_of = mem_array(few + 1, sizeof(*row_of));
+
+	for (size_t i = 0; i < m->names.texts.count; i++) {
+		struct slice text = m->names.texts.items[i];
+
+		if (m->row_of[i])
+			row_of[names_add(&m->people, text, names_hash(text))] = m->row_of[i];
+	}
+	mem_free(m->row_of);
+	m->row_of = row_of;
+}
+
+/* Keep the people in wanted groups, forget the graph. */
 static void keep_people(struct membership *m)
 {
-	size_t kept = m->words ? m->rows.count / m->words : 0, count = m->texts.count;
+	size_t kept = m->words ? m->rows.count / m->words : 0;
 
-	if (!m->keep && kept >= count / 2) {
+	if (m->keep || kept < m->names.texts.count / 2) {
+		keep_few(m, kept);
+	} else {
 		m->people = m->names;
-		m->people_mem = m->mem;
-		m->names = (struct map){ 0 };
-		m->mem = (struct arena)ARENA_INIT;
-		release_graph(m);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct slice text = m->texts.items[i];
-
-		if (m->row_of[i] == 0)
-			continue;
-		text.data = arena_strndup(&m->people_mem, text.data, text.len);
-		map_set(&m->people, text, i);
+		m->names = (struct names){ 0 };
 	}
 	if (!m->keep)
 		release_graph(m);
@@ -403,7 +409,7 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 	struct walk walk = { .m = m, .verdict = verdict };
 
 	assert(!m->resolved);
-	m->row_of = mem_array(m->texts.count + 1, sizeof(*m->row_of));
+	m->row_of = mem_array(m->names.texts.count + 1, sizeof(*m->row_of));
 	walk.seen = mem_array(m->groups.count + 1, sizeof(*walk.seen));
 	m->when_absent = mem_zalloc(count + 1);
 	m->unknown = mem_zalloc(count + 1);
@@ -437,9 +443,9 @@ static void add_row(const struct membership *m, struct slice key, unsigned char 
 {
 	unsigned count = membership_count(m);
 	const uint64_t *row;
-	uint64_t number;
+	uint32_t number;
 
-	if (!map_get(&m->people, key, &number) || m->row_of[number] == 0)
+	if (!names_find(&m->people, key, names_hash(key), &number) || m->row_of[number] == 0)
 		return;
 	row = m->rows.items + (size_t)(m->row_of[number] - 1) * m->words;
 	for (unsigned w = 0; w < count; w++) {
@@ -490,10 +496,11 @@ struct path_walk {
 
 static void add_own_name(struct path_walk *walk, struct slice key)
 {
-	uint64_t number;
+	uint32_t number;
 
-	if (walk->name_count < PERSON_NAMES_MAX && map_get(&walk->m->names, key, &number))
-		walk->names[walk->name_count++] = (uint32_t)number;
+	if (walk->name_count < PERSON_NAMES_MAX &&
+	    names_find(&walk->m->names, key, names_hash(key), &number))
+		walk->names[walk->name_count++] = number;
 }
 
 static bool is_own_name(const struct path_walk *walk, uint32_t name)
@@ -554,7 +561,7 @@ static void keep_way(const struct path_walk *walk, uint32_t group, struct arena 
 		count++;
 	dns = arena_array(mem, count, sizeof(*dns));
 	for (unsigned i = 0; i < count; i++, group = walk->from[group] - 1)
-		dns[i] = m->texts.items[m->groups.items[group].name].data;
+		dns[i] = m->names.texts.items[m->groups.items[group].name].data;
 	ret_path->dns = dns;
 	ret_path->count = count;
 }
@@ -572,7 +579,7 @@ static const char *why_unknown(const struct path_walk *walk, struct arena *mem, 
 	return arena_printf(mem, group->unread ? "\"%.200s\" is nested in it, and "
 						 "directory.groups does not read that group"
 					       : "the members of \"%.200s\" were read in part",
-			    m->texts.items[group->name].data);
+			    m->names.texts.items[group->name].data);
 }
 
 void membership_path(struct membership *m, struct arena *mem, struct slice norm_dn,

@@ -47,7 +47,7 @@ static inline void sip_round(uint64_t v[4])
  * SipHash-1-3 (Aumasson and Bernstein), keyed per process: names come from outside, and
  * who knows the hash can make every look-up walk the whole table.
  */
-uint64_t map_hash(struct slice key)
+static uint64_t key_hash(struct slice key)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	uint64_t v[4], word;
@@ -112,8 +112,9 @@ static void map_grow(struct map *map)
 	map->size = size;
 }
 
-bool map_set_hashed(struct map *map, struct slice key, uint64_t hash, uint64_t value)
+bool map_set(struct map *map, struct slice key, uint64_t value)
 {
+	uint64_t hash = key_hash(key);
 	struct map_slot *slot;
 
 	/* At most five eighths full, so that a walk stays short. */
@@ -129,40 +130,18 @@ bool map_set_hashed(struct map *map, struct slice key, uint64_t hash, uint64_t v
 	return true;
 }
 
-bool map_set(struct map *map, struct slice key, uint64_t value)
-{
-	return map_set_hashed(map, key, map_hash(key), value);
-}
-
-bool map_get_hashed(const struct map *map, struct slice key, uint64_t hash, uint64_t *ret)
+bool map_get(const struct map *map, struct slice key, uint64_t *ret)
 {
 	const struct map_slot *slot;
 
 	if (!map->size)
 		return false;
-	slot = slot_of(map->slots, map->size, key, hash);
+	slot = slot_of(map->slots, map->size, key, key_hash(key));
 	if (!slot->key)
 		return false;
 	if (ret)
 		*ret = slot->value;
 	return true;
-}
-
-bool map_get(const struct map *map, struct slice key, uint64_t *ret)
-{
-	return map->size && map_get_hashed(map, key, map_hash(key), ret);
-}
-
-void map_prefetch(const struct map *map, uint64_t hash)
-{
-	if (map->size)
-		__builtin_prefetch(&map->slots[hash & (map->size - 1)]);
-}
-
-void map_prefetch_key(const struct map *map, uint64_t hash)
-{
-	if (map->size && map->slots[hash & (map->size - 1)].key)
-		__builtin_prefetch(map->slots[hash & (map->size - 1)].key);
 }
 
 void map_release(struct map *map)

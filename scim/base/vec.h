@@ -47,14 +47,5 @@ bool map_set(struct map *map, struct slice key, uint64_t value);
 /* Returns true and sets *ret when found (`ret` may be NULL). */
 bool map_get(const struct map *map, struct slice key, uint64_t *ret);
 void map_release(struct map *map);
-/*
- * The same in steps, for who looks up many keys at a time: hash all, prefetch all, then look.
- * Waiting for memory is most of the time that a big map takes.
- */
-uint64_t map_hash(struct slice key);
-void map_prefetch(const struct map *map, uint64_t hash);     /* where it stands */
-void map_prefetch_key(const struct map *map, uint64_t hash); /* and the key there */
-bool map_get_hashed(const struct map *map, struct slice key, uint64_t hash, uint64_t *ret);
-bool map_set_hashed(struct map *map, struct slice key, uint64_t hash, uint64_t value);
 
 #endif

@@ -1,0 +1,187 @@
+#include "bridge/directory/names.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "scim/base/clock.h"
+
+#include "scim/base/banned.h"
+
+#define ONES UINT64_C(0x0101010101010101)
+
+static uint64_t seed[3];
+
+static void seed_make(void)
+{
+	struct rng rng;
+
+	rng_seed_system(&rng);
+	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
+		seed[i] = rng_next(&rng);
+}
+
+/* Eight bytes, A to Z in lower case; others as they are. */
+static inline uint64_t lower(uint64_t word)
+{
+	uint64_t seven = word & 0x7f * ONES;
+	uint64_t from_a = seven + (0x80 - 'A') * ONES, after_z = seven + (0x7f - 'Z') * ONES;
+
+	return word | ((from_a ^ after_z) & ~word & 0x80 * ONES) >> 2;
+}
+
+static inline uint64_t load(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* Fewer than eight bytes. */
+static inline uint64_t load_few(const char *at, size_t len)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, at, len);
+	return word;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/*
+ * Folded multiplication of 16 bytes at a time, with a secret seed: who fills a directory can
+ * not choose names that meet in one place.
+ */
+uint64_t names_hash(struct slice text)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const char *at = text.data;
+	size_t left = text.len;
+	uint64_t hash;
+
+	pthread_once(&once, seed_make);
+	hash = seed[0] ^ text.len;
+	for (; left > 16; left -= 16, at += 16)
+		hash = mix(lower(load(at)) ^ seed[1], lower(load(at + 8)) ^ hash);
+	/* The last words may overlap, which costs less than the exact rest. */
+	if (left >= 8)
+		hash = mix(lower(load(at)) ^ seed[1], lower(load(at + left - 8)) ^ hash);
+	else if (left)
+		hash = mix(lower(load_few(at, left)) ^ seed[1], hash);
+	return mix(hash ^ seed[1], seed[2]);
+}
+
+static bool same(struct slice text, struct slice norm)
+{
+	const char *a = text.data, *b = norm.data;
+	size_t left = text.len;
+
+	if (text.len != norm.len)
+		return false;
+	if (left < 8)
+		return left == 0 || lower(load_few(a, left)) == load_few(b, left);
+	for (; left > 8; left -= 8, a += 8, b += 8)
+		if (lower(load(a)) != load(b))
+			return false;
+	return lower(load(a + left - 8)) == load(b + left - 8);
+}
+
+static size_t place_of(const struct names *names, uint64_t hash)
+{
+	return (size_t)(hash >> 32) & (names->size - 1);
+}
+
+/* The slot of the name, or the free one where it would go. */
+static struct name_slot *slot_of(const struct names *names, struct slice text, uint64_t hash)
+{
+	size_t at = place_of(names, hash);
+
+	for (;; at = (at + 1) & (names->size - 1)) {
+		struct name_slot *slot = &names->slots[at];
+
+		if (slot->number == 0 ||
+		    (slot->tag == (uint32_t)hash && same(text, names->texts.items[slot->number - 1])))
+			return slot;
+	}
+}
+
+static void grow(struct names *names)
+{
+	size_t size = names->size ? names->size * 4 : 1024;
+	struct name_slot *slots = mem_array(size, sizeof(*slots));
+
+	mem_free(names->slots);
+	names->slots = slots;
+	names->size = size;
+	for (size_t i = 0; i < names->texts.count; i++) {
+		uint64_t hash = names_hash(names->texts.items[i]);
+		size_t at = place_of(names, hash);
+
+		while (slots[at].number)
+			at = (at + 1) & (size - 1);
+		slots[at] = (struct name_slot){ (uint32_t)hash, (uint32_t)i + 1 };
+	}
+}
+
+void names_prefetch(const struct names *names, uint64_t hash)
+{
+	if (names->size)
+		__builtin_prefetch(&names->slots[place_of(names, hash)]);
+}
+
+void names_prefetch_entry(const struct names *names, uint64_t hash)
+{
+	uint32_t number = names->size ? names->slots[place_of(names, hash)].number : 0;
+
+	if (number)
+		__builtin_prefetch(&names->texts.items[number - 1]);
+}
+
+void names_prefetch_text(const struct names *names, uint64_t hash)
+{
+	uint32_t number = names->size ? names->slots[place_of(names, hash)].number : 0;
+
+	if (number)
+		__builtin_prefetch(names->texts.items[number - 1].data);
+}
+
+bool names_find(const struct names *names, struct slice text, uint64_t hash, uint32_t *ret)
+{
+	const struct name_slot *slot;
+
+	if (!names->size)
+		return false;
+	slot = slot_of(names, text, hash);
+	if (slot->number == 0)
+		return false;
+	*ret = slot->number - 1;
+	return true;
+}
+
+uint32_t names_add(struct names *names, struct slice norm, uint64_t hash)
+{
+	struct name_slot *slot;
+
+	if (names->texts.count >= names->size / 2)
+		grow(names);
+	slot = slot_of(names, norm, hash);
+	if (slot->number == 0) {
+		vec_push(&names->texts, slice_of(arena_strndup(&names->mem, norm.data, norm.len),
+						 norm.len));
+		*slot = (struct name_slot){ (uint32_t)hash, (uint32_t)names->texts.count };
+	}
+	return slot->number - 1;
+}
+
+void names_release(struct names *names)
+{
+	mem_free(names->slots);
+	vec_release(&names->texts);
+	arena_release(&names->mem);
+	*names = (struct names){ 0 };
+}

@@ -1,0 +1,42 @@
+/*
+ * bridge/directory/names.h - the names that groups have for their members: each distinct one
+ * is kept once and has a number.
+ *
+ * A big directory names the same people a million times over. Names are looked up as the
+ * server writes them, case aside; only one that is not found that way is brought into its
+ * normal form. That is enough: a text whose letters in lower case are a kept normal form has
+ * that normal form (mappings/dn.h leaves no escape and no space that it would take away).
+ *
+ * Memory  Owns the texts. A table begins zeroed.
+ * Limits  UINT32_MAX - 1 names.
+ */
+#ifndef BRIDGE_DIRECTORY_NAMES_H
+#define BRIDGE_DIRECTORY_NAMES_H
+
+#include "scim/base/mem.h"
+#include "scim/base/text.h"
+#include "scim/base/vec.h"
+
+struct name_slot {
+	uint32_t tag, number; /* number from 1; 0 = free */
+};
+struct names {
+	struct name_slot *slots;
+	size_t size;
+	VEC(struct slice) texts; /* by number */
+	struct arena mem;
+};
+
+/* Of the text with its ASCII letters in lower case; keyed per process. */
+uint64_t names_hash(struct slice text);
+/* In steps, for many at a time: their places first, then what stands there, then the texts. */
+void names_prefetch(const struct names *names, uint64_t hash);
+void names_prefetch_entry(const struct names *names, uint64_t hash);
+void names_prefetch_text(const struct names *names, uint64_t hash);
+/* The name that `text` is, ASCII case aside. */
+bool names_find(const struct names *names, struct slice text, uint64_t hash, uint32_t *ret);
+/* Number of a name in normal form; copied when it is new. */
+uint32_t names_add(struct names *names, struct slice norm, uint64_t hash);
+void names_release(struct names *names);
+
+#endif
