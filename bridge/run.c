@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/log.h"
+#include "bridge/plan/why.h"
 
 #include "scim/base/banned.h"
 
@@ -77,6 +78,7 @@ enum exit_code run_open(struct run *run, const struct cli_args *args)
 void run_release(struct run *run)
 {
 	changes_end(run->changes);
+	explainer_free(run->explainer);
 	if (run->directory)
 		run->directory->ops->free(run->directory);
 	if (run->tenant)
@@ -87,6 +89,7 @@ void run_release(struct run *run)
 	present_release(&run->present);
 	vec_release(&run->records);
 	vec_release(&run->held);
+	vec_release(&run->explained);
 	rules_free(run->rules);
 	config_free(run->config);
 	snapshot_release(&run->snapshot);
@@ -96,15 +99,34 @@ void run_release(struct run *run)
 
 /* --- directory --------------------------------------------------------------------------- */
 
+/* The first few are explained, the rest is counted as they are. */
+static int explain_one(struct run *run, const struct entry *entry,
+		       struct record **ret_record, int64_t *ret_due_s, struct err *err)
+{
+	struct record *record;
+
+	explainer_start(run->explainer, entry);
+	if (map_entry_observed(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record,
+			       ret_due_s, explainer_observer(run->explainer), err))
+		return -1;
+	vec_push(&run->explained, explainer_finish(run->explainer, record, *ret_due_s));
+	*ret_record = record;
+	return 0;
+}
+
 static int map_one(void *ctx, const struct entry *entry, struct record **ret_record,
 		   int64_t *ret_due_s, struct err *err)
 {
 	struct run *run = ctx;
 	struct record *record;
 
-	if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record, ret_due_s,
-		      err))
+	if (run->explainer && run->explained.count < EXPLAIN_PEOPLE_MAX) {
+		if (explain_one(run, entry, &record, ret_due_s, err))
+			return -1;
+	} else if (map_entry(run->rules, entry, run->time_s, &run->scratch, &run->mem, &record,
+			     ret_due_s, err)) {
 		return -1;
+	}
 	*ret_record = record;
 	if (!record) {
 		run->out_of_scope++;
@@ -145,6 +167,16 @@ static enum exit_code read_only_people(struct run *run, const char *const *only,
 		if (run->directory->ops->read_person(run->directory, rules_layout(run->rules),
 						     only[i], take_entry, run, &run->people, err))
 			return failed(err);
+		if (run->explainer && run->explained.count)
+			continue; /* out of scope is an answer too */
+		if (run->explainer) {
+			bool broken = run->people.reason_count > 0;
+
+			err_set(err, ERR_NOT_FOUND, "%s: nobody in the directory's searches for "
+				"people matches%s%s", only[i], broken ? ": " : "",
+				broken ? run->people.reasons[0] : "");
+			return failed(err);
+		}
 		if (run->records.count == before) {
 			err_set(err, ERR_NOT_FOUND, "--only %s: nobody in scope matches", only[i]);
 			return failed(err);
@@ -183,6 +215,10 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 
 	if (code)
 		return code;
+	if (run->explain) {
+		run->explainer = explainer_new(run->rules, run->directory, &run->mem);
+		run->directory->keep_paths = true;
+	}
 	if (rules_groups(run->rules)->names.count &&
 	    run->directory->ops->read_groups(run->directory, rules_groups(run->rules),
 					     &run->groups, &err))
@@ -407,11 +443,38 @@ static void estimate(struct run *run)
 	arena_release(&mem);
 }
 
+/* Directory and state are at hand: the tenant, and the plan. */
+static enum exit_code plan_rest(struct run *run)
+{
+	struct tenant_need need;
+	struct err err = ERR_INIT;
+	enum exit_code code;
+
+	run->input = (struct plan_input){
+		.config = run->config, .time_s = run->time_s,
+		.records = run->records.items, .record_count = run->records.count,
+		.directory = &run->people, .groups = &run->groups,
+		.present = &run->present, .rules = run->rules, .only = run->only,
+	};
+	code = load_state(run);
+	/* Whom nothing touches needs no look at the tenant. */
+	if (!code && !(run->part_read && run->touched.count == 0) &&
+	    !(run->explain && run->records.count == 0)) {
+		code = run_read_catalogue(run, &need);
+		if (!code)
+			code = read_accounts(run, &need);
+	}
+	if (code)
+		return code;
+	if (plan_make(&run->input, &run->mem, &run->plan, &err))
+		return failed(&err);
+	estimate(run);
+	return EXIT_DONE;
+}
+
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write)
 {
 	VEC(const char *) only = { 0 };
-	struct tenant_need need;
-	struct err err = ERR_INIT;
 	enum exit_code code;
 	const char *person;
 
@@ -423,25 +486,22 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 	else if (!code)
 		code = read_everybody(run, write, cli_flag(args, "full"));
 	vec_release(&only);
-	if (code)
+	return code ? code : plan_rest(run);
+}
+
+enum exit_code run_explain(struct run *run, const char *person, bool offline)
+{
+	enum exit_code code;
+
+	run->explain = true;
+	code = run_read_directory(run, &person, 1);
+	if (!code && !offline)
+		code = run_open_state(run, false);
+	if (!code && !offline)
+		code = plan_rest(run);
+	if (code || offline)
 		return code;
-	run->input = (struct plan_input){
-		.config = run->config, .time_s = run->time_s,
-		.records = run->records.items, .record_count = run->records.count,
-		.directory = &run->people, .groups = &run->groups,
-		.present = &run->present, .rules = run->rules, .only = run->only,
-	};
-	code = load_state(run);
-	/* Whom nothing touches needs no look at the tenant. */
-	if (!code && !(run->part_read && run->touched.count == 0)) {
-		code = run_read_catalogue(run, &need);
-		if (!code)
-			code = read_accounts(run, &need);
-	}
-	if (code)
-		return code;
-	if (plan_make(&run->input, &run->mem, &run->plan, &err))
-		return failed(&err);
-	estimate(run);
+	for (size_t i = 0; i < run->explained.count; i++)
+		plan_why(&run->input, &run->plan, &run->mem, run->explained.items[i]);
 	return EXIT_DONE;
 }

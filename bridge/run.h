@@ -16,6 +16,7 @@
 #include "bridge/cli/cli.h"
 #include "bridge/config/config.h"
 #include "bridge/directory/directory.h"
+#include "bridge/explain.h"
 #include "bridge/plan/plan.h"
 #include "bridge/report/report.h"
 #include "bridge/snapshot.h"
@@ -50,6 +51,9 @@ struct run {
 	struct plan_part part;
 	VEC(struct recorded_held) held; /* of part */
 	bool progress;             /* a progress line on stderr */
+	bool explain;              /* keep how each person read came to their record */
+	struct explainer *explainer;       /* then: while the directory is read */
+	VEC(struct explained *) explained; /* in mem */
 };
 
 /* Settings, rules, and the snapshot of --from; sets up the log. */
@@ -69,6 +73,12 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
  * All of the above in order, accounts, and the plan. Options looked at: --only, --full.
  */
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write);
+/*
+ * The people that `person` selects, each with what the rules made of them in run->explained,
+ * those out of scope too; then, unless `offline`, state, tenant and plan for them. Nobody
+ * selected is EXIT_FAILED.
+ */
+enum exit_code run_explain(struct run *run, const char *person, bool offline);
 /* The plan was applied: what was read is where the next run begins. */
 void run_keep(struct run *run, const struct apply_result *result);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "bridge/apply/apply.h"
+#include "bridge/model/explained.h"
 #include "bridge/plan/plan.h"
 #include "bridge/preview.h"
 
@@ -37,6 +38,21 @@ void report_result_json(const struct plan *plan, const struct apply_result *resu
 void report_preview_text(const struct preview *preview, const struct report_options *options,
 			 FILE *out);
 void report_preview_json(const struct preview *preview, struct buf *out);
+
+/* People and how each came to what they should have (bridge/model/explained.h). */
+struct explain_report {
+	const struct explained *const *people;
+	size_t count;
+	unsigned long more;        /* that match and are not among them */
+	const struct rules *rules; /* for the places */
+	const struct verdict *groups; /* of the read of groups */
+	int64_t time_s;
+	bool offline;              /* the tenant was not asked */
+	bool color, all;           /* of the text: all = each part of each rule */
+	unsigned columns;          /* of the terminal */
+};
+void report_explain_text(const struct explain_report *report, FILE *out);
+void report_explain_json(const struct explain_report *report, struct buf *out);
 
 /* `done` of `total` as one line on a terminal, drawn over the last one. */
 void report_progress(FILE *out, const char *what, uint64_t done, uint64_t total);

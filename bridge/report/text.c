@@ -4,58 +4,16 @@
 #include <string.h>
 
 #include "bridge/api/api.h"
+#include "bridge/report/paint.h"
 
 #include "scim/base/banned.h"
 
 #define NAME_COLUMNS 34
 #define CHANGE_COLUMNS 58
 
-struct painter {
-	FILE *out;
-	bool color;
-};
-
-static const char *paint(const struct painter *p, char sign)
-{
-	if (!p->color)
-		return "";
-	switch (sign) {
-	case '+':
-		return "\033[32m";
-	case '-':
-		return "\033[31m";
-	case '~':
-		return "\033[33m";
-	case '!':
-		return "\033[1;31m";
-	default:
-		return "\033[1m";
-	}
-}
-
-static const char *plain(const struct painter *p)
-{
-	return p->color ? "\033[0m" : "";
-}
-
 static const char *noun(unsigned long count, const char *one, const char *many)
 {
 	return count == 1 ? one : many;
-}
-
-/* Text from outside, padded to a width that counts columns, not bytes. */
-static void put_padded(const struct painter *p, const char *text, size_t columns)
-{
-	size_t width = utf8_width(text, strlen(text));
-
-	fputs(text, p->out);
-	for (; width < columns; width++)
-		fputc(' ', p->out);
-}
-
-static void show(struct buf *line, const char *text)
-{
-	buf_addvisible(line, text, strlen(text));
 }
 
 static void show_quoted(struct buf *line, const char *text)
