@@ -5,7 +5,8 @@
 #include "scim/base/banned.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_check, &cli_eval, &cli_plan, &cli_apply, &cli_runs, &cli_snapshot, &cli_status,
+	&cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_apply, &cli_runs, &cli_snapshot,
+	&cli_status,
 };
 
 static const struct cli_option common_options[] = {

@@ -75,8 +75,8 @@ const char *cli_value_at(const struct cli_args *args, const char *name, size_t n
 const struct cli_command *cli_find(const char *name);
 const struct cli_command *const *cli_commands(size_t *ret_count);
 
-extern const struct cli_command cli_check, cli_eval, cli_plan, cli_apply, cli_runs,
-	cli_snapshot, cli_status;
+extern const struct cli_command cli_check, cli_eval, cli_explain, cli_plan, cli_apply,
+	cli_runs, cli_snapshot, cli_status;
 
 /* "dirbridge: " + text on stderr, whatever the log settings. */
 void cli_say_error(const struct err *err);
