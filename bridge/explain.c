@@ -155,6 +155,7 @@ static void on_event(void *ctx, const struct map_event *event)
 		.division = keep_c_text(x, event->division), .level = event->level,
 		.count = event->count, .attr = event->attr, .assign_kind = event->assign_kind,
 		.conditional = event->program != NULL,
+		.by_default = event->kind == MAP_FIELD && !event->tmpl,
 	};
 	const char *type;
 
@@ -285,6 +286,40 @@ static const char *name_of_dn(struct explainer *x, const char *dn)
 	return arena_strndup(x->mem, value.data, value.len);
 }
 
+struct unasked {
+	const struct explained *out;
+	origin_id *ids;
+	unsigned count;
+};
+
+static void count_unasked(void *ctx, enum map_event_kind kind, origin_id origin)
+{
+	struct unasked *u = ctx;
+
+	if (kind != MAP_BLOCK)
+		return;
+	for (unsigned i = 0; i < u->out->event_count; i++)
+		if (u->out->events[i].kind == MAP_BLOCK && u->out->events[i].origin == origin)
+			return;
+	if (u->ids)
+		u->ids[u->count] = origin;
+	u->count++;
+}
+
+static void keep_unasked(struct explainer *x, struct explained *out)
+{
+	struct unasked u = { .out = out };
+
+	if (out->events_dropped)
+		return; /* they may be among those that were not kept */
+	rules_each_place(x->rules, count_unasked, &u);
+	u.ids = arena_array(x->mem, u.count + 1, sizeof(*u.ids));
+	u.count = 0;
+	rules_each_place(x->rules, count_unasked, &u);
+	out->unasked = u.ids;
+	out->unasked_count = u.count;
+}
+
 struct explained *explainer_finish(struct explainer *x, struct record *record, int64_t due_s)
 {
 	struct explained *out = x->out;
@@ -296,6 +331,7 @@ struct explained *explainer_finish(struct explainer *x, struct record *record, i
 		memcpy(events, x->events.items, x->events.count * sizeof(*events));
 	out->events = events;
 	out->event_count = (unsigned)x->events.count;
+	keep_unasked(x, out);
 	out->record = record;
 	out->due_s = due_s;
 	out->name = name ? name : name_of_dn(x, out->dn);

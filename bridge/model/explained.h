@@ -47,6 +47,7 @@ struct explained_event {
 	size_t count;
 	enum scim_attr attr;
 	enum assign_kind assign_kind;
+	bool by_default;     /* of a value: no rule states it, we do */
 	bool conditional;    /* it has a condition or a list of its own */
 	const char *error;   /* why it was not */
 	bool absent;
@@ -102,6 +103,8 @@ struct explained {
 	const struct explained_event *events;
 	unsigned event_count;
 	unsigned long events_dropped, parts_dropped;
+	const origin_id *unasked;    /* people blocks below the one that took the person */
+	unsigned unasked_count;
 	const struct record *record; /* NULL: out of scope */
 	int64_t due_s;               /* next moment at which a date changes an answer; 0 */
 	/* From here on by the tenant and the state. */

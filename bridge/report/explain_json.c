@@ -233,6 +233,12 @@ static void put_rules(struct page *page)
 		if (who->events[i].kind != MAP_FIELD && who->events[i].kind != MAP_ASSIGN)
 			put_rule(page, &who->events[i]);
 	json_out_array_end(&page->json);
+	json_out_key(&page->json, "notAsked");
+	json_out_array(&page->json);
+	for (unsigned i = 0; i < who->unasked_count; i++)
+		json_out_text(&page->json,
+			      rules_origin(page->report->rules, who->unasked[i])->rule);
+	json_out_array_end(&page->json);
 	json_out_member_int(&page->json, "eventsLeftOut", (int64_t)who->events_dropped);
 	json_out_member_int(&page->json, "partsLeftOut", (int64_t)who->parts_dropped);
 }
@@ -260,6 +266,7 @@ static void put_stated(struct page *page, const struct explained_event *e)
 	put_result(out, "stated", e->result);
 	if (own != OWN_COUNT)
 		json_out_member(out, "own", own_name(own));
+	put_flag(out, "byDefault", e->by_default);
 	put_place(page, "place", e->origin);
 	put_element(out, e);
 	put_optional(out, "error", e->error);

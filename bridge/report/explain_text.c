@@ -370,58 +370,58 @@ static bool is_rule(const struct explained_event *e)
 	return e->kind != MAP_FIELD && e->kind != MAP_ASSIGN;
 }
 
-/* Those that fired first, as they came; then the others. */
-static void put_rules(struct page *page)
+static unsigned put_those(struct page *page, const char *title, bool fired, bool near,
+			  unsigned held)
 {
 	const struct explained *who = page->who;
 	size_t columns = widest_rule(page);
-	unsigned silent = 0;
+	unsigned shown = 0;
 
-	heading(page, "Rules that fired");
 	for (unsigned i = 0; i < who->event_count; i++) {
-		if (is_rule(&who->events[i]) && who->events[i].result > 0)
-			put_rule(page, &who->events[i], columns);
-		silent += is_rule(&who->events[i]) && who->events[i].result <= 0;
+		const struct explained_event *e = &who->events[i];
+
+		if (!is_rule(e) || (e->result > 0) != fired || explain_is_near(e) != near ||
+		    (near && e->held != held))
+			continue;
+		if (title && !shown++)
+			heading(page, title);
+		put_rule(page, e, columns);
 	}
-	if (silent == who->event_count)
-		fprintf(page->p.out, "  none\n");
-	if (silent)
-		heading(page, "Rules that did not, and what they lack");
-	for (unsigned i = 0; i < who->event_count; i++)
-		if (is_rule(&who->events[i]) && who->events[i].result <= 0)
-			put_rule(page, &who->events[i], columns);
-	if (who->events_dropped)
-		fprintf(page->p.out, "  ... and %lu more\n", who->events_dropped);
+	return shown;
 }
 
 /* Nearest first: more of its conditions hold. */
 static void put_near(struct page *page)
 {
 	const struct explained *who = page->who;
-	unsigned most = 0, shown = 0;
+	const char *title = "Rules that nearly fired: one condition is missing";
+	unsigned most = 0;
 
 	for (unsigned i = 0; i < who->event_count; i++)
 		if (explain_is_near(&who->events[i]) && who->events[i].held > most)
 			most = who->events[i].held;
-	for (unsigned held = most + 1; held-- > 0;) {
-		for (unsigned i = 0; i < who->event_count; i++) {
-			const struct explained_event *e = &who->events[i];
+	for (unsigned held = most + 1; held-- > 0;)
+		if (put_those(page, title, false, true, held))
+			title = NULL;
+}
 
-			if (!explain_is_near(e) || e->held != held)
-				continue;
-			if (!shown++)
-				heading(page, "Nearly: all but one condition");
-			fprintf(page->p.out, "  %s~%s ", paint(&page->p, '~'), plain(&page->p));
-			fresh(page);
-			show(&page->line, rule_name(page, e->origin));
-			fprintf(page->p.out, "%s  ", page->line.data);
-			put_place(page, e->origin);
-			fputc('\n', page->p.out);
-			fresh(page);
-			explain_missing(&page->line, who, &e->missing);
-			put_wrapped(page, 6, '.', page->line.data);
-		}
+/* As they came, but those that fired first: they are what most people look for. */
+static void put_rules(struct page *page)
+{
+	if (!put_those(page, "Rules that fired", true, false, 0)) {
+		heading(page, "Rules that fired");
+		fprintf(page->p.out, "  none\n");
 	}
+	put_near(page);
+	put_those(page, "Rules that did not fire, and what they lack", false, false, 0);
+	fresh(page);
+	for (unsigned i = 0; i < page->who->unasked_count; i++) {
+		buf_addstr(&page->line, i ? ", " : "not asked, as an earlier one took the person: ");
+		show(&page->line, rule_name(page, page->who->unasked[i]));
+	}
+	put_wrapped(page, 2, '.', page->line.data);
+	if (page->who->events_dropped)
+		fprintf(page->p.out, "  ... and %lu more\n", page->who->events_dropped);
 }
 
 /* --- the record -------------------------------------------------------------------------- */
@@ -479,6 +479,10 @@ static void put_field(struct page *page, const struct explained_event *e, size_t
 	fresh(page);
 	if (e->result < 0 && e->error)
 		show(&page->line, e->error);
+	else if (e->by_default)
+		buf_addstr(&page->line, e->attr == SCIM_ATTR_EXTERNAL_ID
+						? "by default: the directory's id"
+						: "by default: who is in scope is active");
 	else
 		explain_sources(&page->line, &e->parts);
 	put_wrapped(page, 6, '.', page->line.data);
@@ -526,6 +530,23 @@ static void add_item(struct buf *out, enum assign_kind kind, const char *name,
 		buf_addf(out, " %g", level);
 }
 
+/* The same thing by another rule with a higher level: that one counts (map.h). */
+static void add_higher(struct page *page, const struct explained_event *e)
+{
+	const struct record *record = page->who->record;
+
+	for (unsigned i = 0; record && e->result > 0 && i < record->assign_count; i++) {
+		const struct assignment *a = &record->assigns[i];
+
+		if (a->kind != e->assign_kind || strcmp(a->name, e->text) != 0 ||
+		    a->level <= e->level)
+			continue;
+		buf_addf(&page->line, "%slevel %g counts, by ", page->line.len ? "; " : "",
+			 a->level);
+		add_place(page, &page->line, a->origin);
+	}
+}
+
 static void put_assignment(struct page *page, const struct explained_event *e)
 {
 	const struct record *record = page->who->record;
@@ -544,6 +565,7 @@ static void put_assignment(struct page *page, const struct explained_event *e)
 		show(&page->line, e->error);
 	else
 		explain_sources(&page->line, &e->parts);
+	add_higher(page, e);
 	put_wrapped(page, 6, '.', page->line.data);
 }
 
@@ -698,7 +720,6 @@ static void put_person(struct page *page)
 	put_entry(page);
 	put_groups(page);
 	put_rules(page);
-	put_near(page);
 	if (page->who->record) {
 		put_profile(page);
 		put_assignments(page);
