@@ -6,10 +6,13 @@ set -eu
 packages=(
 	# build
 	gcc make pkg-config libc6-dev libldap-dev libcurl4-openssl-dev libjansson-dev
-	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev zlib1g-dev
+	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev libkrb5-dev zlib1g-dev
 	# tests and demo: peers, tools
 	libcmocka-dev slapd ldap-utils openssl python3 curl util-linux
 	valgrind libc6-dbg tzdata
+	# an Active Directory of the tests' own (needs root to run)
+	samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind
+	ldb-tools python3-samba libsasl2-modules-gssapi-mit
 	# lint, fuzz, bench
 	git clang libclang-rt-14-dev clang-tidy cppcheck shellcheck
 )
