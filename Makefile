@@ -7,7 +7,7 @@ BUILD ?= build
 SANITIZE ?=
 V ?= 0
 
-PKGS = ldap libcurl jansson yaml-0.1 sqlite3 libpcre2-8 libmicrohttpd libcrypto zlib
+PKGS = ldap libcurl jansson yaml-0.1 sqlite3 libpcre2-8 libmicrohttpd libssl libcrypto krb5-gssapi krb5 zlib
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wformat=2 -Wno-format-nonliteral
 # Developers build with warnings as errors; packagers may set WERROR= .

@@ -6,7 +6,8 @@ set -eu
 packages=(
 	# build
 	gcc make pkg-config libc6-dev libldap-dev libcurl4-openssl-dev libjansson-dev
-	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev libkrb5-dev zlib1g-dev
+	libyaml-dev libsqlite3-dev libpcre2-dev libmicrohttpd-dev libssl-dev libkrb5-dev
+	libsasl2-dev zlib1g-dev
 	# tests and demo: peers, tools
 	libcmocka-dev slapd ldap-utils openssl python3 curl util-linux
 	valgrind libc6-dbg tzdata

@@ -26,6 +26,9 @@ only 'lber.h' 'bridge/directory/ldap(_[a-z]+)?\.[ch]'
 only 'yaml.h' 'mappings/yaml.c'
 only 'sqlite3.h' 'bridge/state/(sqlite(_[a-z]+)?|mirror)\.[ch]'
 only 'openssl/evp.h' 'scim/base/digest.c'
+only 'openssl/(ssl|err).h' 'bridge/directory/tls_probe.c'
+only '(gssapi/.*|krb5).h' 'bridge/directory/kerberos.c'
+only 'sasl/sasl.h' 'bridge/directory/ldap_login.c'
 only 'microhttpd.h' 'bridge/httpd/httpd.c'
 for f in "${sources[@]}"; do
 	case $f in tests/*) continue ;; esac

@@ -465,19 +465,40 @@ static void check_target(struct loader *load)
 		     names[i], "an address begins with https:// or http://");
 }
 
+static void check_login(struct loader *load)
+{
+	const struct config *config = load->config;
+	bool ldap = config->directory.kind == DIRECTORY_LDAP;
+	bool simple = ldap && config->directory.bind == BIND_SIMPLE;
+	bool gssapi = ldap && config->directory.bind == BIND_GSSAPI;
+	const char *cert = config->directory.tls_cert_file;
+	const char *key = config->directory.tls_key_file;
+
+	need(load, !simple || config->directory.bind_dn, "directory.bind_dn", "missing");
+	check_secret(load, &config->directory.password, "directory.password", simple);
+	need(load, !cert || key, "directory.tls_key_file",
+	     "missing; it holds the key of directory.tls_cert_file");
+	need(load, cert || !key, "directory.tls_cert_file",
+	     "missing; it holds the certificate of directory.tls_key_file");
+	need(load, !gssapi || config->directory.keytab_file, "directory.keytab_file",
+	     "missing; directory.bind: gssapi logs in with the keys in it");
+	need(load, gssapi || !config->directory.keytab_file, "directory.keytab_file",
+	     "it is only for directory.bind: gssapi");
+	need(load, gssapi || !config->directory.principal, "directory.principal",
+	     "it is only for directory.bind: gssapi");
+}
+
 static void check_whole(struct loader *load)
 {
 	struct config *config = load->config;
 	bool ldap = config->directory.kind == DIRECTORY_LDAP;
-	bool simple = ldap && config->directory.bind == BIND_SIMPLE;
 
 	need(load, !ldap || config->directory.uris.count, "directory.uri", "missing");
 	need(load, ldap || config->directory.ldif, "directory.ldif",
 	     "missing; it names the file to read");
 	need(load, config->directory.people.count, "directory.people",
 	     "missing; it says where people are (base, scope, filter)");
-	need(load, !simple || config->directory.bind_dn, "directory.bind_dn", "missing");
-	check_secret(load, &config->directory.password, "directory.password", simple);
+	check_login(load);
 	check_secret(load, &config->target.secret, "target.client_secret", true);
 	need(load, config->target.client_id, "target.client_id", "missing");
 	check_target(load);
@@ -610,6 +631,18 @@ static int read_secret_file(const char *path, const char *what, bool credential,
 	status = check_secret_file(fd, path, what, credential, err);
 	if (status == 0)
 		status = read_all(fd, path, what, ret, err);
+	close(fd);
+	return status;
+}
+
+int config_secret_file_check(const char *path, const char *what, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+
+	if (fd < 0)
+		return err_set(err, ERR_INVALID, "%s: cannot open %s: %s", what, path,
+			       strerror(errno));
+	status = check_secret_file(fd, path, what, false, err);
 	close(fd);
 	return status;
 }

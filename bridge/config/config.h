@@ -50,7 +50,8 @@ struct config_limit {
 };
 
 enum config_directory { DIRECTORY_LDAP, DIRECTORY_LDIF };
-enum config_bind { BIND_SIMPLE, BIND_ANONYMOUS, BIND_EXTERNAL };
+enum config_bind { BIND_SIMPLE, BIND_ANONYMOUS, BIND_EXTERNAL, BIND_GSSAPI };
+enum config_tls { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRSYNC };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -61,9 +62,12 @@ struct config {
 		struct config_texts uris;
 		bool start_tls;
 		const char *tls_ca_file; /* NULL = the system's; so for all texts not set */
+		unsigned tls_min; /* enum config_tls */
+		const char *tls_cert_file, *tls_key_file; /* both or none */
 		unsigned bind; /* enum config_bind */
 		const char *bind_dn;
 		struct config_secret password;
+		const char *keytab_file, *principal;
 		bool allow_plaintext;
 		struct config_searches people, groups;
 		struct config_texts member_attributes;
@@ -111,6 +115,12 @@ void config_free(struct config *config);
  */
 int config_secret_read(const struct config_secret *secret, const char *what, struct buf *ret,
 		       struct err *err);
+
+/*
+ * Is this file there, readable, and for its owner alone? For keys that a library reads by
+ * itself; `what` names the setting. Returns 0, or -1 with *err.
+ */
+int config_secret_file_check(const char *path, const char *what, struct err *err);
 
 /* All settings with their defaults and meaning. */
 void config_print_help(FILE *out);

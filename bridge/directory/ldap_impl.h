@@ -15,6 +15,7 @@
 #include "bridge/directory/watchdog.h"
 
 #define LDAP_HOST_BYTES_MAX 256
+#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 /* A libldap handle with our options, and what bounds its waiting. */
 struct ldap_conn {
@@ -23,6 +24,7 @@ struct ldap_conn {
 	const char *uri;
 	struct ldap_conncb callback; /* libldap tells when the socket is connected */
 	struct watchdog watchdog;
+	void *ticket; /* of Kerberos; NULL = none */
 };
 
 struct ldap_directory {
@@ -56,17 +58,29 @@ int ldap_directory_connect(struct ldap_directory *dir, struct err *err);
 void ldap_directory_disconnect(struct ldap_directory *dir);
 
 /*
- * A handle that is not connected yet; `verify` false only to look at a refused certificate.
+ * A handle that is not connected yet.
  * ldap_conn_open connects, with TLS where the address or the settings want it, within the
  * connect time-out; it returns libldap's code, and LDAP_TIMEOUT when that passed.
  */
-int ldap_conn_new(const struct config *config, const char *uri, bool verify,
-		  struct ldap_conn **ret_conn, struct err *err);
+int ldap_conn_new(const struct config *config, const char *uri, struct ldap_conn **ret_conn,
+		  struct err *err);
 int ldap_conn_open(struct ldap_conn *conn);
 void ldap_conn_free(struct ldap_conn *conn);
 
+/* Is the connection inside TLS, or would it be? */
+bool ldap_conn_has_tls(const struct ldap_conn *conn);
+
+/* Authorities that are trusted; NULL = none that is known here. */
+const char *ldap_ca_file(const struct config *config);
+int ldap_tls_set(const struct config *config, LDAP *ld, const char *uri, struct err *err);
+
+/* Log in as the settings say, within the connect time-out. Returns 0, or -1 with *err. */
+int ldap_log_in(struct ldap_conn *conn, struct err *err);
+
 /* Why did ldap_conn_open end with `code`? Sets *err, returns -1. */
 int ldap_explain_connect(struct ldap_conn *conn, int code, struct err *err);
+/* Why was the connection dropped at the login? The same. `said` is libldap's word. */
+int ldap_explain_drop(const struct ldap_conn *conn, const char *said, struct err *err);
 /* The server's words on the last result: "text: diagnostic". */
 const char *ldap_explain_result(int code, const char *diagnostic, char *out, size_t size);
 

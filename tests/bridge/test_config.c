@@ -334,6 +334,34 @@ static void test_secret_files(void **state)
 	check_secret("folder", &secret, NULL, "is a folder");
 }
 
+/* Keys that a library reads by itself: only looked at. */
+static void test_secret_file_check(void **state)
+{
+	const struct {
+		const char *name;
+		mode_t mode; /* 0 = no file */
+		const char *error; /* NULL = fine */
+	} rows[] = {
+		{ "its owner alone", 0600, NULL },
+		{ "others may read", 0604, "directory.keytab_file: others may read" },
+		{ "the group may read", 0640, "(mode 0640); chmod 600" },
+		{ "no file", 0, "directory.keytab_file: cannot open" },
+	};
+
+	the_place = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = ERR_INIT;
+		int status;
+
+		if (rows[i].mode)
+			secret_from(SLICE("key"), rows[i].mode);
+		status = config_secret_file_check(secret_path, "directory.keytab_file", &err);
+		if (rows[i].error ? status != -1 || !strstr(err.text, rows[i].error) : status)
+			fail_msg("%s: %s", rows[i].name, err.text);
+		unlink(secret_path);
+	}
+}
+
 static void test_secret_elsewhere(void **state)
 {
 	static char longer[CONFIG_SECRET_BYTES_MAX + 2];
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_places, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_many_searches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_secret_files, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_secret_file_check, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_secret_elsewhere, set_up, tear_down),
 		cmocka_unit_test(test_help),
 	};
