@@ -197,7 +197,7 @@ static int explain_fault(const struct config *config, const char *uri,
 	case TLS_HUNG_UP:
 		return err_at(err, ERR_TLS, uri, 0, 0, start_tls
 			      ? "the server hung up on StartTLS; if this is the ldaps port, use ldaps://"
-			      : "the TLS handshake failed: the server hung up; does it have a certificate, and does this port speak TLS?");
+			      : "the TLS handshake failed: the server hung up; has it a certificate, and versions and ciphers of today?");
 	case TLS_TOO_OLD:
 		return err_at(err, ERR_TLS, uri, 0, 0,
 			      "no common version of TLS: the server has %s at most, directory.tls_min is %s; update the server",
@@ -239,6 +239,23 @@ static struct tls_finding *look(const struct config *config, int fd, bool start_
 	return found;
 }
 
+/* What hangs up on TLS may well speak LDAP without it. */
+static bool speaks_plain_ldap(const struct config *config, const char *uri)
+{
+	struct tls_finding *found;
+	struct err ignored = ERR_INIT;
+	bool ldap;
+	int fd;
+
+	if (probe_port(config, uri, &fd, &ignored) || fd < 0)
+		return false;
+	found = look(config, fd, true);
+	close(fd);
+	ldap = found->ldap;
+	mem_free(found);
+	return ldap;
+}
+
 int ldap_explain_drop(const struct ldap_conn *conn, const char *said, struct err *err)
 {
 	const struct config *config = conn->config;
@@ -277,7 +294,7 @@ int ldap_explain_connect(struct ldap_conn *conn, int code, struct err *err)
 	ldap_memfree(diagnostic);
 	if (code == LDAP_TIMEOUT)
 		return err_at(err, ERR_TIMEOUT, conn->uri, 0, 0,
-			      "connected, but no answer within %u s",
+			      "connected, but no answer within %u s; is this an LDAP server?",
 			      config->directory.connect_timeout_s);
 	if (code > 0 && start_tls)
 		return err_at(err, ERR_TLS, conn->uri, 0, 0,
@@ -292,6 +309,8 @@ int ldap_explain_connect(struct ldap_conn *conn, int code, struct err *err)
 	}
 	found = look(config, fd, start_tls);
 	close(fd);
+	if (found->fault == TLS_HUNG_UP && !start_tls && speaks_plain_ldap(config, conn->uri))
+		found->fault = TLS_NOT_TLS;
 	explain_fault(config, conn->uri, found, said, err);
 	mem_free(found);
 	return -1;

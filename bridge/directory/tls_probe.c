@@ -89,6 +89,7 @@ static int start_tls(struct run *run)
 		fault(run, TLS_NOT_LDAP, "");
 		return -1;
 	}
+	run->found->ldap = true;
 	if (code.at[0] != 0) {
 		fault(run, TLS_OTHER, "it refuses StartTLS");
 		return -1;

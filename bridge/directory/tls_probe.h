@@ -45,6 +45,7 @@ enum tls_fault {
 struct tls_finding {
 	enum tls_fault fault;
 	char said[160];
+	bool ldap;           /* StartTLS was answered, be it with a no */
 	/* Of the server, whenever it showed one. */
 	unsigned char cert[TLS_PROBE_CERT_BYTES_MAX];
 	size_t cert_len;

@@ -11,6 +11,7 @@
 #   slapd_delete        delete the DNs on standard input, one a line
 #
 # Sets BIND_DN, BIND_PASSWORD_FILE (mode 0600), ADMIN_DN, ADMIN_PASSWORD_FILE, CA_FILE.
+# SLAPD_MORE names further addresses to listen on (ldapi://...).
 # SLAPD_EXTRA is added to the database's configuration (for example: sizelimit 10).
 
 SLAPD_DIR=
@@ -106,7 +107,8 @@ slapd_start() {
 		LDAP_URI=ldap://127.0.0.1:$plain
 		LDAPS_URI=ldaps://127.0.0.1:$secure
 		export LDAP_URI LDAPS_URI
-		"${SLAPD_AS[@]}" /usr/sbin/slapd -f "$SLAPD_DIR/slapd.conf" -d 0 -h "$LDAP_URI $LDAPS_URI" \
+		"${SLAPD_AS[@]}" /usr/sbin/slapd -f "$SLAPD_DIR/slapd.conf" -d 0 \
+			-h "$LDAP_URI $LDAPS_URI${SLAPD_MORE:+ $SLAPD_MORE}" \
 			>"$SLAPD_DIR/slapd.log" 2>&1 &
 		SLAPD_PID=$!
 		for i in $(seq 100); do
