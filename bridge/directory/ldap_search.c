@@ -23,7 +23,9 @@ static int ask_page(struct ldap_search *search, struct err *err)
 	char said[200];
 	int code;
 
-	if (size) {
+	if (search->control) {
+		controls[0] = search->control;
+	} else if (size) {
 		struct berval *cookie = search->cookie.bv_val ? &search->cookie : NULL;
 
 		code = ldap_create_page_control_value(ld, (ber_int_t)size, cookie,
@@ -155,6 +157,12 @@ static int take_done(struct ldap_search *search, LDAPMessage *message, struct er
 	if (ldap_parse_result(search->dir->ld, message, &code, NULL, &diagnostic, NULL, &controls,
 			      0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
+	if (search->hooks && search->hooks->done &&
+	    search->hooks->done(search->ctx, code, diagnostic, controls)) {
+		ldap_memfree(diagnostic);
+		ldap_controls_free(controls);
+		return 0;
+	}
 	if ((code == LDAP_NO_SUCH_OBJECT && (search->missing_base_is_none || search->beyond)) ||
 	    ((code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_REFERRAL) && search->beyond))
 		code = LDAP_SUCCESS;
@@ -196,20 +204,43 @@ static int take_silence(struct ldap_search *search, int type, struct err *err)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
+static int take_info(struct ldap_search *search, LDAPMessage *message, struct err *err)
+{
+	struct berval *value = NULL;
+	char *oid = NULL;
+	int ret = 0;
+
+	if (ldap_parse_intermediate(search->dir->ld, message, &oid, &value, NULL, 0))
+		verdict_spoil(search->verdict, "the server sent a message that can not be read");
+	else if (search->hooks && search->hooks->info)
+		ret = search->hooks->info(search->ctx, oid ? oid : "",
+					  value ? slice_of(value->bv_val, value->bv_len)
+						: slice_of(NULL, 0),
+					  err);
+	ldap_memfree(oid);
+	ber_bvfree(value);
+	return ret;
+}
+
 static int take_entry(struct ldap_search *search, LDAPMessage *message, struct err *err)
 {
 	struct ldap_directory *dir = search->dir;
-	struct raw_entry entry;
+	struct raw_entry entry = { 0 };
 	struct berval dn;
 	int ret;
 
+	if (ldap_msgtype(message) == LDAP_RES_INTERMEDIATE)
+		return take_info(search, message, err);
 	if (ldap_get_dn_ber(dir->ld, message, &entry.attrs, &dn) != LDAP_SUCCESS) {
 		verdict_spoil(search->verdict, "the server sent an entry that can not be read");
 		return 0;
 	}
 	arena_reset(&dir->scratch);
 	entry.dn = slice_of(arena_strndup(&dir->scratch, dn.bv_val, dn.bv_len), dn.bv_len);
+	if (search->control)
+		ldap_get_entry_controls(dir->ld, message, &entry.controls);
 	ret = search->fn(search->ctx, &entry, err);
+	ldap_controls_free(entry.controls);
 	ber_free(entry.attrs, 0);
 	return ret;
 }
@@ -251,6 +282,10 @@ static int pull(struct ldap_search *search, bool block, struct err *err)
 	if (type == LDAP_RES_SEARCH_ENTRY) {
 		search->found++;
 		search->page_empty = false;
+		vec_push(&search->ahead, message);
+		return 1;
+	}
+	if (type == LDAP_RES_INTERMEDIATE) {
 		vec_push(&search->ahead, message);
 		return 1;
 	}

@@ -26,9 +26,18 @@
 struct raw_entry {
 	struct slice dn; /* NUL-terminated */
 	BerElement *attrs;
+	LDAPControl **controls; /* only of a search with a control of the caller's; may be NULL */
 };
 
 typedef int raw_entry_fn(void *ctx, const struct raw_entry *entry, struct err *err);
+
+/* What else a search with a control of the caller's is told; ctx as of fn. */
+struct ldap_search_hooks {
+	/* An intermediate response (RFC 4511 section 4.13), in its order among the entries. */
+	int (*info)(void *ctx, const char *oid, struct slice value, struct err *err);
+	/* The end, before it is judged; `diagnostic` may be NULL. Returns true to judge itself. */
+	bool (*done)(void *ctx, int code, const char *diagnostic, LDAPControl **controls);
+};
 
 struct ldap_search {
 	struct ldap_directory *dir;
@@ -42,6 +51,9 @@ struct ldap_search {
 	 * references to other servers, spoil nothing.
 	 */
 	bool beyond;
+	/* With these the search is made in one piece, without pages. */
+	LDAPControl *control;
+	const struct ldap_search_hooks *hooks; /* may be NULL */
 	raw_entry_fn *fn;
 	void *ctx;
 	struct verdict *verdict;
@@ -49,7 +61,7 @@ struct ldap_search {
 	int message; /* request on its way, -1 = none: all has come */
 	bool paged;  /* the server has sent a page control */
 	struct berval cookie;
-	VEC(LDAPMessage *) ahead; /* entries not worked on yet, from `first` */
+	VEC(LDAPMessage *) ahead; /* entries and infos not worked on yet, from `first` */
 	size_t first;
 	size_t found; /* entries of this search that came */
 	bool page_empty;
