@@ -78,6 +78,8 @@ static const char *must_read_all(struct changes *c)
 
 	if (c->how.full)
 		return "asked for";
+	if (rules_use_now(c->how.rules))
+		return "the rules use `now`";
 	if (!c->mirror || !c->mark.inputs)
 		return "nothing is kept of an earlier read";
 	if (strcmp(c->mark.inputs, c->inputs) != 0)
@@ -276,7 +278,8 @@ void changes_record(struct changes *c, const struct entry *entry, const struct r
 	if (!c->is_pending || strcmp(c->pending.id, entry->id) != 0)
 		return;
 	c->pending.names = changes_names(&c->pending_mem, record);
-	c->pending.manager = "";
+	c->pending.manager = record && record->manager_dn
+				     ? arena_strdup(&c->pending_mem, record->manager_dn) : "";
 	c->pending.due_s = due_s;
 	flush_pending(c);
 }

@@ -234,7 +234,8 @@ static int map_row(struct toucher *t, struct changes_row *row, changes_map_fn *m
 	if (map(ctx, &entry, &record, &due_s, err))
 		return -1;
 	row->head.names = changes_names(&c->mem, record);
-	row->head.manager = "";
+	row->head.manager = record && record->manager_dn ? arena_strdup(&c->mem, record->manager_dn)
+							 : "";
 	row->head.due_s = due_s;
 	c->people += record != NULL;
 	c->due_s = changes_earlier(c->due_s, due_s);

@@ -99,6 +99,8 @@ long cel_scan(struct slice text, struct cel_place place, struct err *err);
 bool cel_program_is_constant(const struct cel_program *program);
 /* Can the result be of this type, as far as the checker knows? For a `when`: CEL_BOOL. */
 bool cel_program_may_be(const struct cel_program *program, enum cel_type type);
+/* Does it read `now`? Then its value may change while the entry does not. */
+bool cel_program_uses_now(const struct cel_program *program);
 /* Has any attribute that the program reads as entry.x more than one value in this entry? */
 bool cel_program_multivalued(const struct cel_program *program, const struct entry *entry);
 

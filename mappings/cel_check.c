@@ -271,6 +271,7 @@ static bool bind_ident(struct binder *b, struct cel_node *n)
 	}
 	if (slice_eq_str(n->text, "now")) {
 		n->op = N_NOW;
+		b->program->uses_now = true;
 		n->types = TT;
 		return true;
 	}
@@ -979,6 +980,11 @@ bool cel_program_is_constant(const struct cel_program *program)
 bool cel_program_may_be(const struct cel_program *program, enum cel_type type)
 {
 	return program->root->types & T_(type);
+}
+
+bool cel_program_uses_now(const struct cel_program *program)
+{
+	return program->uses_now;
 }
 
 bool cel_program_multivalued(const struct cel_program *program, const struct entry *entry)

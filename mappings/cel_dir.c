@@ -209,6 +209,11 @@ static bool generalized(struct slice s, struct cel_value *ret)
 	return t >= CEL_TIMESTAMP_MIN && t <= CEL_TIMESTAMP_MAX;
 }
 
+bool cel_parse_generalized(struct slice s, struct cel_value *ret)
+{
+	return generalized(s, ret);
+}
+
 CEL_FN(generalized_time)
 {
 	(void)argc;

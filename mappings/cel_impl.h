@@ -181,6 +181,7 @@ struct cel_program {
 	uint32_t local_count;
 	const uint32_t *slots;            /* of entry.x, each once */
 	uint32_t slot_count;
+	bool uses_now;
 };
 
 /* ---- values ---- */
@@ -288,6 +289,7 @@ size_t cel_double_text(double d, char out[CEL_NUMBER_MAX]);
 size_t cel_timestamp_text(int64_t s, int32_t nanos, char out[CEL_NUMBER_MAX]);
 size_t cel_duration_text(int64_t s, int32_t nanos, char out[CEL_NUMBER_MAX]);
 bool cel_parse_timestamp(struct slice s, struct cel_value *ret); /* false: syntax or range */
+bool cel_parse_generalized(struct slice s, struct cel_value *ret); /* RFC 4517 3.3.13 */
 bool cel_parse_duration(struct slice s, struct cel_value *ret);
 bool cel_parse_int(struct slice s, int64_t *ret);
 bool cel_parse_uint(struct slice s, uint64_t *ret);

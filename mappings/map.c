@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mappings/dn.h"
 #include "mappings/rules_impl.h"
 
 #include "scim/base/banned.h"
@@ -17,7 +18,12 @@
 /* Growing arrays in scratch memory: one record's work allocates nothing else. */
 struct mapper {
 	const struct rules *rules;
-	const struct people_block *block;
+	const struct people_block **blocks; /* that take the person; one but in mode all */
+	unsigned block_count;
+	const struct people_block *block;   /* the one at work */
+	const struct people_block *matcher; /* whose `match` counts */
+	uint8_t own[ASSIGN_KIND_COUNT];
+	int64_t due_s;
 	const struct entry *entry;
 	struct cel_activation act;
 	struct arena *scratch, *mem;
@@ -30,6 +36,9 @@ struct mapper {
 	unsigned problem_count, problem_size;
 	unsigned note_count;
 	uint8_t kinds_stated;
+	const char *manager_dn, *skip_reason;
+	enum own manager_own;
+	origin_id manager_origin;
 };
 
 static void *grow(struct arena *mem, void *items, unsigned count, unsigned *size, size_t bytes)
@@ -93,6 +102,95 @@ static void tell(const struct mapper *m, struct map_event *event)
 	m->observer->event(m->observer->ctx, event);
 }
 
+/* --- conditions -------------------------------------------------------------------------- */
+
+/* 1 = true, 0 = false or no such key, -1 = *err. */
+static int condition(const struct cel_program *when, const struct cel_activation *act,
+		     struct arena *scratch, struct err *err)
+{
+	struct cel_value value;
+
+	if (!when)
+		return 1;
+	if (cel_eval(when, act, scratch, &value, err))
+		return err->kind == ERR_NO_KEY ? 0 : -1;
+	if (value.type != CEL_BOOL)
+		return err_set(err, ERR_EVAL, "when gives a %s, not true or false",
+			       cel_type_name(value.type));
+	return value.as.b;
+}
+
+/* Does now stand before the moment? Then that is when the answer changes. */
+static bool ahead(struct mapper *m, int64_t moment_s)
+{
+	if (moment_s <= m->act.now_s)
+		return false;
+	if (!m->due_s || moment_s < m->due_s)
+		m->due_s = moment_s;
+	return true;
+}
+
+/*
+ * 1 = now is within the span, 0 = outside, -1 = a bound is wrong. *ret_bound is the one that
+ * decided, and *err says how in any case but 1.
+ */
+static int within(struct mapper *m, const struct span *span, const struct bound **ret_bound,
+		  struct err *err)
+{
+	struct err wrong_from = ERR_INIT, wrong_until = ERR_INIT;
+	int64_t from_s = 0, until_s = 0;
+	char text[21];
+	int from = 0, until = 0;
+
+	if (span->from.stated)
+		from = bound_eval(&span->from, &m->act, m->scratch, &from_s, &wrong_from);
+	if (from > 0 && ahead(m, from_s)) {
+		time_format(from_s, text);
+		*ret_bound = &span->from;
+		err_set(err, ERR_REFUSED, "from %s on, which is not yet", text);
+		return 0;
+	}
+	if (span->until.stated)
+		until = bound_eval(&span->until, &m->act, m->scratch, &until_s,
+				   &wrong_until);
+	if (until > 0 && !ahead(m, until_s)) {
+		time_format(until_s, text);
+		*ret_bound = &span->until;
+		err_set(err, ERR_REFUSED, "until %s, which is over", text);
+		return 0;
+	}
+	if (from >= 0 && until >= 0)
+		return 1;
+	*ret_bound = from < 0 ? &span->from : &span->until;
+	return err_set(err, ERR_EVAL, "%s: %s", from < 0 ? "from" : "until",
+		       from < 0 ? wrong_from.text : wrong_until.text);
+}
+
+/* What decided whether a block or item counts. */
+struct verdict_of {
+	const struct cel_program *program;
+	const struct template *bound; /* NULL: `when` did */
+};
+
+/* `when` and span: false in either is false, whatever the other says. */
+static int counts(struct mapper *m, const struct cel_program *when, const struct span *span,
+		  struct verdict_of *ret_by, struct err *err)
+{
+	struct err outside = ERR_INIT;
+	const struct bound *bound;
+	int holds = condition(when, &m->act, m->scratch, err), inside;
+
+	*ret_by = (struct verdict_of){ when, NULL };
+	if (holds == 0 || (!span->from.stated && !span->until.stated))
+		return holds;
+	inside = within(m, span, &bound, &outside);
+	if (inside > 0 || (holds < 0 && inside < 0))
+		return holds;
+	*ret_by = (struct verdict_of){ NULL, &bound->when };
+	*err = outside;
+	return inside;
+}
+
 /* --- profile ----------------------------------------------------------------------------- */
 
 /*
@@ -141,7 +239,7 @@ static int field_value(struct mapper *m, const struct field_rule *rule, const ch
 		       enum problem_scope *ret_scope, struct err *err)
 {
 	const char *name = scim_attr(rule->attr)->name, *text = NULL;
-	bool strict = identifies(rule->attr) || is_match_key(m->block, rule->attr);
+	bool strict = identifies(rule->attr) || is_match_key(m->matcher, rule->attr);
 	struct cel_value value;
 	enum template_result result;
 
@@ -163,37 +261,106 @@ static int field_value(struct mapper *m, const struct field_rule *rule, const ch
 	return 1;
 }
 
+/* The manager is a person, not a text: whose account it is only the plan can tell. */
+static int take_manager(struct mapper *m, const struct field_rule *rule, const char **text,
+			struct err *err)
+{
+	struct slice norm;
+	size_t len = strlen(*text);
+
+	if (!dn_looks_like(*text, len) || dn_normalize(m->mem, *text, len, &norm, err)) {
+		err->kind = ERR_NONE;
+		return err_set(err, ERR_EVAL, "manager: \"%.80s\" is not a DN; write "
+			       "${ref(entry.manager)}", *text);
+	}
+	m->manager_dn = *text = norm.data;
+	m->manager_own = rule->own;
+	m->manager_origin = rule->value.origin;
+	return 1;
+}
+
+/* In mode all: was it stated, or found undecidable, by a block before? */
+static bool decided(const struct mapper *m, const struct field_rule *rule)
+{
+	struct scim_field wanted = { (uint16_t)rule->attr, rule->key, NULL };
+
+	if (m->block == m->blocks[0])
+		return false;
+	if (rule->attr == SCIM_ATTR_MANAGER && m->manager_dn)
+		return true;
+	for (unsigned i = 0; i < m->field_count; i++)
+		if (scim_field_cmp(&m->fields[i].field, &wanted) == 0)
+			return true;
+	for (unsigned i = 0; i < m->problem_count; i++)
+		if ((m->problems[i].scope == PROBLEM_PERSON ||
+		     m->problems[i].scope == PROBLEM_FIELD) && m->problems[i].what == rule->attr)
+			return true;
+	return false;
+}
+
+static void keep_field(struct mapper *m, const struct field_rule *rule, const char *text)
+{
+	m->fields[m->field_count++] = (struct record_field){
+		.field = { (uint16_t)rule->attr, rule->key,
+			   !text || rule->value.literal ? text : arena_strdup(m->mem, text) },
+		.own = rule->own,
+		.origin = rule->value.origin,
+	};
+}
+
 static void map_field(struct mapper *m, const struct field_rule *rule)
 {
-	struct record_field *field = &m->fields[m->field_count];
 	struct err err = ERR_INIT;
 	enum problem_scope scope;
 	const char *text = NULL;
-	int status = field_value(m, rule, &text, &scope, &err);
+	int status;
 
+	if (decided(m, rule))
+		return;
+	status = field_value(m, rule, &text, &scope, &err);
+	if (status > 0 && rule->attr == SCIM_ATTR_MANAGER)
+		status = take_manager(m, rule, &text, &err);
 	OBSERVE(m, .kind = MAP_FIELD, .origin = rule->value.origin, .tmpl = &rule->value,
-		.result = status, .text = text, .attr = rule->attr, .key = rule->key,
-		.err = &err);
+		.result = status, .text = status > 0 ? text : NULL, .attr = rule->attr,
+		.key = rule->key, .err = &err);
 	if (status < 0)
 		add_problem(m, scope, rule->attr, rule->value.origin, "%s", err.text);
-	if (status == 0 && rule->attr == SCIM_ATTR_USER_NAME)
-		add_problem(m, PROBLEM_PERSON, rule->attr, rule->value.origin,
-			    "userName is not stated: the entry lacks what it is made of");
-	if (status <= 0)
-		return;
-	field->field.attr = (uint16_t)rule->attr;
-	field->field.key = rule->key;
-	field->field.value = rule->value.literal ? text : arena_strdup(m->mem, text);
-	field->own = rule->own;
-	field->origin = rule->value.origin;
-	m->field_count++;
+	else if (status > 0 ? rule->attr != SCIM_ATTR_MANAGER : rule->clear)
+		keep_field(m, rule, status > 0 ? text : NULL);
 }
 
-static bool stated_by_rule(const struct people_block *block, enum scim_attr attr)
+static bool person_problem(const struct mapper *m, enum scim_attr attr)
 {
-	for (unsigned i = 0; i < block->field_count; i++)
-		if (block->fields[i].attr == attr)
+	for (unsigned i = 0; i < m->problem_count; i++)
+		if (m->problems[i].scope == PROBLEM_PERSON && m->problems[i].what == attr)
 			return true;
+	return false;
+}
+
+/* Without a login name there is no account to speak of. */
+static void check_user_name(struct mapper *m)
+{
+	origin_id origin = m->blocks[0]->origin;
+
+	for (unsigned i = 0; i < m->field_count; i++)
+		if (m->fields[i].field.attr == SCIM_ATTR_USER_NAME)
+			return;
+	if (person_problem(m, SCIM_ATTR_USER_NAME))
+		return;
+	for (unsigned b = m->block_count; b-- > 0;)
+		for (unsigned i = 0; i < m->blocks[b]->field_count; i++)
+			if (m->blocks[b]->fields[i].attr == SCIM_ATTR_USER_NAME)
+				origin = m->blocks[b]->fields[i].value.origin;
+	add_problem(m, PROBLEM_PERSON, SCIM_ATTR_USER_NAME, origin,
+		    "userName is not stated: the entry lacks what it is made of");
+}
+
+static bool stated_by_rule(const struct mapper *m, enum scim_attr attr)
+{
+	for (unsigned b = 0; b < m->block_count; b++)
+		for (unsigned i = 0; i < m->blocks[b]->field_count; i++)
+			if (m->blocks[b]->fields[i].attr == attr)
+				return true;
 	return false;
 }
 
@@ -206,21 +373,29 @@ static int record_field_cmp(const void *a, const void *b)
 /* Unless a rule states them: externalId is the immutable id, and a person in scope is active. */
 static void add_default(struct mapper *m, enum scim_attr attr, const char *value)
 {
-	if (stated_by_rule(m->block, attr))
+	if (stated_by_rule(m, attr))
 		return;
 	m->fields[m->field_count++] = (struct record_field){
 		.field = { (uint16_t)attr, NULL, value }, .own = OWN_MANAGE,
-		.origin = m->block->origin,
+		.origin = m->blocks[0]->origin,
 	};
-	OBSERVE(m, .kind = MAP_FIELD, .origin = m->block->origin, .result = 1, .text = value,
+	OBSERVE(m, .kind = MAP_FIELD, .origin = m->blocks[0]->origin, .result = 1, .text = value,
 		.attr = attr);
 }
 
 static void map_profile(struct mapper *m, const char *id)
 {
-	m->fields = arena_array(m->mem, m->block->field_count + 2, sizeof(*m->fields));
-	for (unsigned i = 0; i < m->block->field_count; i++)
-		map_field(m, &m->block->fields[i]);
+	size_t room = 2;
+
+	for (unsigned b = 0; b < m->block_count; b++)
+		room += m->blocks[b]->field_count;
+	m->fields = arena_array(m->mem, room, sizeof(*m->fields));
+	for (unsigned b = 0; b < m->block_count; b++) {
+		m->block = m->blocks[b];
+		for (unsigned i = 0; i < m->block->field_count; i++)
+			map_field(m, &m->block->fields[i]);
+	}
+	check_user_name(m);
 	add_default(m, SCIM_ATTR_EXTERNAL_ID, id);
 	add_default(m, SCIM_ATTR_ACTIVE, "true");
 	qsort(m->fields, m->field_count, sizeof(*m->fields), record_field_cmp);
@@ -234,22 +409,6 @@ static void freeze(struct mapper *m, uint8_t kinds, origin_id origin, const char
 		if (kinds & (1u << kind))
 			add_problem(m, PROBLEM_KIND, kind, origin, "%ss are left as they are: %s",
 				    assign_kind_name(kind), why);
-}
-
-/* 1 = true, 0 = false or no such key, -1 = *err. */
-static int condition(const struct cel_program *when, const struct cel_activation *act,
-		     struct arena *scratch, struct err *err)
-{
-	struct cel_value value;
-
-	if (!when)
-		return 1;
-	if (cel_eval(when, act, scratch, &value, err))
-		return err->kind == ERR_NO_KEY ? 0 : -1;
-	if (value.type != CEL_BOOL)
-		return err_set(err, ERR_EVAL, "when gives a %s, not true or false",
-			       cel_type_name(value.type));
-	return value.as.b;
 }
 
 /* 1 with *ret, 0 = not stated, -1 = *err. */
@@ -311,7 +470,7 @@ static void keep(struct mapper *m, const struct assign_rule *rule, const char *n
 								: arena_strdup(m->mem, division),
 		.level = level,
 		.literal = literal,
-		.own = (enum own)m->block->own[rule->kind],
+		.own = (enum own)m->own[rule->kind],
 		.origin = rule->origin,
 	};
 }
@@ -427,16 +586,19 @@ static void map_rules(struct mapper *m, const struct assign_item *item)
 		map_assign(m, &item->rules[i]);
 }
 
-static bool item_applies(struct mapper *m, const struct assign_item *item)
+/* The item's `when`, with its span when `span` says so. */
+static bool item_applies(struct mapper *m, const struct assign_item *item,
+			 const struct cel_program *when, const struct span *span)
 {
 	struct err err = ERR_INIT;
-	int when = condition(item->when, &m->act, m->scratch, &err);
+	struct verdict_of by;
+	int applies = counts(m, when, span, &by, &err);
 
-	OBSERVE(m, .kind = MAP_ITEM, .origin = item->origin, .program = item->when,
-		.result = when, .err = &err);
-	if (when < 0)
+	OBSERVE(m, .kind = MAP_ITEM, .origin = item->origin, .program = by.program,
+		.tmpl = by.bound, .result = applies, .err = &err);
+	if (applies < 0)
 		freeze(m, item->kinds, item->origin, err.text);
-	return when > 0;
+	return applies > 0;
 }
 
 /* 1 with the list, 0 = not stated, -1 = *err. */
@@ -453,6 +615,7 @@ static int each_list(struct mapper *m, const struct assign_item *item, struct ce
 
 static void map_each(struct mapper *m, const struct assign_item *item)
 {
+	static const struct span always;
 	struct cel_value list;
 	struct err err = ERR_INIT;
 	bool per_element = item->when && !item->when_first;
@@ -472,7 +635,7 @@ static void map_each(struct mapper *m, const struct assign_item *item)
 
 		m->act.vars = &element;
 		m->act.var_count = 1;
-		if (!per_element || item_applies(m, item))
+		if (!per_element || item_applies(m, item, item->when, &always))
 			map_rules(m, item);
 	}
 	m->act.vars = NULL;
@@ -481,7 +644,12 @@ static void map_each(struct mapper *m, const struct assign_item *item)
 
 static void map_item(struct mapper *m, const struct assign_item *item)
 {
-	if ((!item->each || item->when_first) && !item_applies(m, item))
+	bool per_element = item->each && item->when && !item->when_first;
+	bool spanned = item->span.from.stated || item->span.until.stated;
+
+	/* A `when` about the elements is asked of each; the span is about the person. */
+	if ((!per_element || spanned) &&
+	    !item_applies(m, item, per_element ? NULL : item->when, &item->span))
 		return;
 	if (item->each)
 		map_each(m, item);
@@ -534,6 +702,19 @@ static void finish_assigns(struct mapper *m)
 	m->assign_count = count;
 }
 
+/* --- the person -------------------------------------------------------------------------- */
+
+/* "agents", or of several "agents, supervisors". */
+static const char *block_names(const struct mapper *m)
+{
+	const char *names = m->blocks[0]->name;
+
+	for (unsigned i = 1; i < m->block_count; i++)
+		names = arena_printf(i + 1 < m->block_count ? m->scratch : m->mem, "%s, %s", names,
+				     m->blocks[i]->name);
+	return names;
+}
+
 static struct record *finish(struct mapper *m, const char *id, const char *dn)
 {
 	struct record *record = arena_alloc(m->mem, sizeof(*record));
@@ -546,19 +727,128 @@ static struct record *finish(struct mapper *m, const char *id, const char *dn)
 	*record = (struct record){
 		.id = id,
 		.dn = dn,
-		.rule = m->block->name,
-		.match = m->block->match,
-		.match_count = m->block->match_count,
+		.rule = block_names(m),
+		.skip_reason = m->skip_reason,
+		.match = m->matcher->match,
+		.match_count = m->matcher->match_count,
 		.kinds_stated = m->kinds_stated,
 		.fields = m->fields,
 		.field_count = m->field_count,
 		.assigns = m->assigns,
 		.assign_count = m->assign_count,
+		.manager_dn = m->manager_dn,
+		.manager_own = m->manager_own,
+		.manager_origin = m->manager_origin,
 		.problems = problems,
 		.problem_count = m->problem_count,
 	};
-	memcpy(record->own, m->block->own, sizeof(record->own));
+	memcpy(record->own, m->own, sizeof(record->own));
 	return record;
+}
+
+/* Does the block take the person? 1, 0, -1 = it is not known, and said. */
+static int block_takes(struct mapper *m, const struct people_block *block)
+{
+	struct err err = ERR_INIT;
+	struct verdict_of by;
+	int takes = counts(m, block->when, &block->span, &by, &err);
+
+	OBSERVE(m, .kind = MAP_BLOCK, .origin = block->origin, .program = by.program,
+		.tmpl = by.bound, .result = takes, .err = &err);
+	if (takes < 0)
+		add_problem(m, PROBLEM_PERSON, 0, block->origin, "%s", err.text);
+	return takes;
+}
+
+/*
+ * The blocks that take the person: 1, 0 = none, -1 = it is not known of one (it stands last
+ * in blocks), so that nothing is decided.
+ */
+static int find_blocks(struct mapper *m)
+{
+	const struct rules *rules = m->rules;
+	size_t most = rules->all ? rules->blocks.count : 1;
+
+	m->blocks = arena_array(m->scratch, most, sizeof(struct people_block *));
+	for (size_t b = 0; b < rules->blocks.count && m->block_count < most; b++) {
+		int takes = block_takes(m, &rules->blocks.items[b]);
+
+		if (takes)
+			m->blocks[m->block_count++] = &rules->blocks.items[b];
+		if (takes < 0)
+			return -1;
+	}
+	return m->block_count > 0;
+}
+
+/* `match` and `own` of a kind: of the first block that states them. */
+static void unite_blocks(struct mapper *m)
+{
+	uint8_t stated = 0;
+
+	m->matcher = m->blocks[0];
+	memcpy(m->own, m->blocks[0]->own, sizeof(m->own));
+	for (unsigned b = 0; b < m->block_count; b++) {
+		const struct people_block *block = m->blocks[b];
+
+		if (block->match_stated && !m->matcher->match_stated)
+			m->matcher = block;
+		for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++)
+			if (block->own_stated & ~stated & (1u << kind))
+				m->own[kind] = block->own[kind];
+		stated |= block->own_stated;
+	}
+}
+
+static const char *skip_reason(struct mapper *m, const struct skip_rule *skip)
+{
+	struct cel_value value;
+	struct err err = ERR_INIT;
+	const char *text;
+
+	switch (template_eval(&skip->reason, &m->act, m->scratch, &text, &value, &err)) {
+	case TEMPLATE_TEXT:
+		return skip->reason.literal ? text : arena_strdup(m->mem, text);
+	case TEMPLATE_ERROR:
+		return arena_printf(m->mem, "a rule says so (its reason fails: %s)", err.text);
+	default:
+		return "a rule says so (its reason is not stated for this person)";
+	}
+}
+
+/* Is the person left as they are? Also when that is not known, which is said. */
+static bool is_skipped(struct mapper *m, const struct people_block *block)
+{
+	for (unsigned i = 0; i < block->skip_count; i++) {
+		const struct skip_rule *skip = &block->skips[i];
+		struct err err = ERR_INIT;
+		int skips = condition(skip->when, &m->act, m->scratch, &err);
+
+		if (skips > 0)
+			m->skip_reason = skip_reason(m, skip);
+		OBSERVE(m, .kind = MAP_SKIP, .origin = skip->origin, .program = skip->when,
+			.tmpl = &skip->reason, .result = skips, .text = m->skip_reason,
+			.err = &err);
+		if (skips < 0)
+			add_problem(m, PROBLEM_PERSON, 0, skip->origin, "skip: %s", err.text);
+		if (skips)
+			return true;
+	}
+	return false;
+}
+
+static void map_person(struct mapper *m, const char *id)
+{
+	for (unsigned b = 0; b < m->block_count; b++)
+		if (is_skipped(m, m->blocks[b]))
+			return;
+	map_profile(m, id);
+	for (unsigned b = 0; b < m->block_count; b++) {
+		m->block = m->blocks[b];
+		for (unsigned i = 0; i < m->block->item_count; i++)
+			map_item(m, &m->block->items[i]);
+	}
+	finish_assigns(m);
 }
 
 int map_entry(const struct rules *rules, const struct entry *entry, int64_t now_s,
@@ -579,38 +869,21 @@ int map_entry_observed(const struct rules *rules, const struct entry *entry, int
 		.act = { .entry = entry, .now_s = now_s }, .observer = observer,
 	};
 	const char *id, *dn;
-	int when = 0;
-	size_t b;
-	struct err why = ERR_INIT;
+	int found;
 
 	(void)err;
-	if (ret_due_s)
-		*ret_due_s = 0;
 	arena_reset(scratch);
-	for (b = 0; b < rules->blocks.count && when == 0; b++) {
-		m.block = &rules->blocks.items[b];
-		when = condition(m.block->when, &m.act, scratch, &why);
-		OBSERVE(&m, .kind = MAP_BLOCK, .origin = m.block->origin,
-			.program = m.block->when, .result = when, .err = &why);
-		if (when == 0)
-			why.kind = ERR_NONE;
-	}
-	if (when == 0) {
-		*ret_record = NULL;
-		return 0;
-	}
-	id = arena_strdup(mem, entry->id);
-	dn = arena_strdup(mem, entry->dn);
-	if (when < 0) {
-		/* Whether this block takes the person is not known: nothing is decided. */
-		add_problem(&m, PROBLEM_PERSON, 0, m.block->origin, "%s", why.text);
+	found = find_blocks(&m);
+	*ret_record = NULL;
+	if (found) {
+		id = arena_strdup(mem, entry->id);
+		dn = arena_strdup(mem, entry->dn);
+		unite_blocks(&m);
+		if (found > 0)
+			map_person(&m, id);
 		*ret_record = finish(&m, id, dn);
-		return 0;
 	}
-	map_profile(&m, id);
-	for (unsigned i = 0; i < m.block->item_count; i++)
-		map_item(&m, &m.block->items[i]);
-	finish_assigns(&m);
-	*ret_record = finish(&m, id, dn);
+	if (ret_due_s)
+		*ret_due_s = m.due_s;
 	return 0;
 }

@@ -4,9 +4,20 @@
  * Absent and error (design page, section 3): a value with a no-such-key anywhere in it is
  * "not stated" as a whole; a `when` that ends in no-such-key is false; any other error
  * freezes what it feeds: in `assign` that kind for that person, in a profile value that
- * attribute, in a people block's `when`, `match`, userName or division the whole person.
- * entry.x with several values where one must be (userName, match, externalId, division, a
- * role's division) refuses the person by name.
+ * attribute, in a people block's `when`, `skip`, `match`, userName or division the whole
+ * person. entry.x with several values where one must be (userName, match, externalId,
+ * division, a role's division) refuses the person by name.
+ *
+ * Mode       first: the first block whose `when` holds takes the person. all: each block that
+ *            holds contributes; of a profile attribute, `match`, and `own` of a kind the
+ *            first that states it counts; assignments are united, the highest level wins.
+ * skip       Asked in order once the person is in scope; the first that holds gives a record
+ *            with nothing but its reason: nothing is given, nothing taken.
+ * from,      Half open: a block or item counts when from <= now < until; outside it is as if
+ * until      its `when` were false. A bound that comes out absent is none. A wrong one
+ *            freezes what the block or item feeds, unless its `when` is false anyway.
+ * clear      A value that is not stated is stated to be empty.
+ * manager    Its value is a DN (ref(entry.manager)); the plan finds the account.
  */
 #ifndef MAPPINGS_MAP_H
 #define MAPPINGS_MAP_H

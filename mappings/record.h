@@ -35,7 +35,7 @@ const char *assign_kind_name(enum assign_kind kind);
 typedef uint32_t origin_id;
 
 struct record_field {
-	struct scim_field field;
+	struct scim_field field; /* value NULL: stated to be empty (`clear`) */
 	enum own own;
 	origin_id origin;
 };
@@ -67,7 +67,8 @@ struct problem {
 struct record {
 	const char *id;       /* immutable directory id */
 	const char *dn;
-	const char *rule;     /* name of the people block */
+	const char *rule;     /* name of the people block; of several (mode: all) with ", " */
+	const char *skip_reason; /* not NULL: in scope, but a rule leaves them as they are */
 	const uint8_t *match; /* enum scim_attr in order; first is strong */
 	uint8_t match_count;
 	uint8_t kinds_stated; /* bit per assign_kind that a rule stated for this person */
@@ -76,11 +77,15 @@ struct record {
 	unsigned field_count;
 	const struct assignment *assigns;  /* sorted by kind, name, division; no duplicates */
 	unsigned assign_count;
+	/* The person who is their manager: normalised DN (dn.h), or NULL. Not in `fields`. */
+	const char *manager_dn;
+	enum own manager_own;
+	origin_id manager_origin;
 	const struct problem *problems;
 	unsigned problem_count;
 };
 
-/* Text of a profile field, or NULL when not stated. */
+/* Text of a profile field, or NULL when not stated, or stated to be empty. */
 const char *record_text(const struct record *record, enum scim_attr attr);
 bool record_frozen(const struct record *record);
 /* Order of assignments. */

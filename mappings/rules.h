@@ -6,7 +6,7 @@
  *         plain ${. `when` and `each` are expressions by nature.
  * Memory  A rule set owns its memory; it is immutable after loading.
  * Errors  All that is wrong is added to `diags` with file:line:column; -1 when any.
- * Limits  RULES_FILES_MAX files of YAML_BYTES_MAX.
+ * Limits  RULES_FILES_MAX files of YAML_BYTES_MAX; `extends` up to 8 deep.
  */
 #ifndef MAPPINGS_RULES_H
 #define MAPPINGS_RULES_H
@@ -26,10 +26,18 @@ struct origin {
 	const char *rule; /* "agents", "agents.assign[2]" */
 };
 
+/*
+ * Load the files in order, each with what it extends (`extends: ../common.yaml`, from that
+ * file's folder, or `stock/NAME`). Stock files are looked for in the folder that the
+ * environment variable DIRBRIDGE_STOCK names; without it, beside the program (a source tree, or
+ * PREFIX/share/dirbridge/mappings/stock), then where the program was made to be installed.
+ */
 int rules_load(const char *const *paths, size_t count, struct rules **ret_rules,
 	       struct diags *diags);
 void rules_free(struct rules *rules);
 
+/* Does any expression use `now`? Then a record may change while nothing else does. */
+bool rules_use_now(const struct rules *rules);
 /* Attributes to ask the directory for, and groups to resolve. */
 const struct layout *rules_layout(const struct rules *rules);
 const struct group_names *rules_groups(const struct rules *rules);

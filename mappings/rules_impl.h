@@ -1,5 +1,5 @@
 /*
- * mappings/rules_impl.h - a loaded rule set from within; for rules.c, template.c and map.c.
+ * mappings/rules_impl.h - a loaded rule set from within; for rules*.c, template.c and map.c.
  */
 #ifndef MAPPINGS_RULES_IMPL_H
 #define MAPPINGS_RULES_IMPL_H
@@ -26,8 +26,26 @@ struct field_rule {
 	enum scim_attr attr;
 	const char *key; /* type of a multi-valued one */
 	enum own own;
-	bool own_stated;
-	struct template value;
+	bool clear;            /* empty the attribute when the value is not stated */
+	struct template value; /* count 0: nothing but `clear` */
+};
+
+/* A moment that a rule states; one that comes out absent is no bound. */
+struct bound {
+	bool stated;
+	struct template when;
+	int64_t literal_s;     /* when `when` is literal */
+};
+/* Half open: from the first moment on, up to and without the second. */
+struct span {
+	struct bound from, until;
+};
+
+/* Who is in scope but left as they are. */
+struct skip_rule {
+	const struct cel_program *when;
+	struct template reason;
+	origin_id origin;
 };
 
 /* One name, or the names that one template makes, of an assign item. */
@@ -41,6 +59,8 @@ struct assign_rule {
 };
 
 struct assign_item {
+	const char *name;               /* NULL = it has none */
+	struct span span;
 	const struct cel_program *when; /* NULL = always */
 	const struct cel_program *each; /* NULL = once; the variable has index 0 */
 	const char *each_name;
@@ -54,13 +74,18 @@ struct assign_item {
 struct people_block {
 	const char *name;
 	const struct cel_program *when;
+	struct span span;
+	const struct skip_rule *skips;
+	unsigned skip_count;
 	uint8_t match[8];
 	uint8_t match_count;
+	bool match_stated;
 	const struct field_rule *fields; /* sorted as a record's */
 	unsigned field_count;
 	const struct assign_item *items;
 	unsigned item_count;
 	uint8_t own[ASSIGN_KIND_COUNT];
+	uint8_t own_stated;              /* bit per kind: the rest is the default, merge */
 	origin_id origin;
 };
 
@@ -74,18 +99,15 @@ struct rules {
 	struct layout layout;
 	struct group_names groups;
 	struct cel_env *env;
+	bool all;      /* mode: all */
+	bool uses_now; /* any expression */
 	VEC(struct people_block) blocks;
 	VEC(struct origin) origins; /* [0] is unused */
 	VEC(origin_id) group_origins;
 	VEC(struct rule_file) files;
 };
 
-/* What loading needs beside the rules. */
-struct rules_loader {
-	struct rules *rules;
-	const char *file;
-	struct diags *diags;
-};
+struct rules_loader; /* rules_load.h */
 
 /* Load one file from its text, named `path` in messages. `path` and `text` are copied. */
 int rules_load_text(const char *path, struct slice text, struct rules **ret_rules,
@@ -102,6 +124,15 @@ int template_text_check(struct slice text, struct err *err);
 /* The whole text of `node` is an expression (`when`, `each`). */
 int expression_load(struct rules_loader *load, const struct yaml_node *node,
 		    const char *rule, const struct cel_program **ret, origin_id *ret_origin);
+
+/*
+ * A moment as a rule may write it: 2026-12-01 (00:00 UTC), RFC 3339, or generalizedTime (RFC
+ * 4517 section 3.3.13). A fraction of a second counts as the next whole one.
+ */
+int rules_time_parse(struct slice text, int64_t *ret_unix_s);
+/* Moment of a stated bound: 1 with *ret_s and its text, 0 = absent, -1 = *err. */
+int bound_eval(const struct bound *bound, const struct cel_activation *act,
+	       struct arena *mem, int64_t *ret_s, struct err *err);
 
 /*
  * Value of a template for one entry.

@@ -1,4 +1,4 @@
-#include "mappings/rules_impl.h"
+#include "mappings/rules_load.h"
 
 #include <string.h>
 
@@ -35,14 +35,15 @@ static int compile(struct rules_loader *load, const struct yaml_node *node, size
 		   size_t len, origin_id origin, const struct cel_program **ret)
 {
 	struct slice text = slice_of(node->text.data + offset, len);
-	struct cel_place place = { load->file, 1, 1 };
+	struct cel_place place = { node->file, 1, 1 };
 	struct err err = ERR_INIT;
 
 	if (cel_compile(&load->rules->mem, load->rules->env, text, place, ret, &err)) {
-		err_place(&err, load->file, 0, 0);
+		err_place(&err, node->file, 0, 0);
 		return diagnose(load, node, offset, &err);
 	}
 	note_groups(load->rules, origin);
+	load->rules->uses_now |= cel_program_uses_now(*ret);
 	return 0;
 }
 
@@ -50,7 +51,7 @@ int expression_load(struct rules_loader *load, const struct yaml_node *node,
 		    const char *rule, const struct cel_program **ret, origin_id *ret_origin)
 {
 	if (node->type != YAML_TEXT)
-		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+		return diags_at(load->diags, ERR_INVALID, node->file, node->line, node->column,
 				"%s: an expression is expected here", rule);
 	*ret_origin = rules_origin_add(load, node, rule);
 	return compile(load, node, 0, node->text.len, *ret_origin, ret);
@@ -108,13 +109,13 @@ static long take_expression(struct rules_loader *load, const struct yaml_node *n
 			    size_t at, origin_id origin, struct pieces *pieces)
 {
 	struct slice rest = slice_of(node->text.data + at, node->text.len - at);
-	struct cel_place place = { load->file, 1, 1 };
+	struct cel_place place = { node->file, 1, 1 };
 	struct piece piece = { 0 };
 	struct err err = ERR_INIT;
 	long len = cel_scan(rest, place, &err);
 
 	if (len < 0) {
-		err_place(&err, load->file, 0, 0);
+		err_place(&err, node->file, 0, 0);
 		return diagnose(load, node, at, &err);
 	}
 	if (compile(load, node, at, (size_t)len, origin, &piece.program))
@@ -168,17 +169,17 @@ int template_load(struct rules_loader *load, const struct yaml_node *node, const
 	int status;
 
 	if (node->type != YAML_TEXT)
-		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+		return diags_at(load->diags, ERR_INVALID, node->file, node->line, node->column,
 				"%s: text is expected here", rule);
 	if (text_len(node) == 0)
-		return diags_at(load->diags, ERR_INVALID, load->file, node->line, node->column,
+		return diags_at(load->diags, ERR_INVALID, node->file, node->line, node->column,
 				"%s: an empty value; leave the line out to state nothing", rule);
 	buf_init(&pieces.literal, YAML_BYTES_MAX);
 	ret->origin = rules_origin_add(load, node, rule);
 	status = split(load, node, ret->origin, &pieces);
 	for (size_t i = 0; status == 0 && i < pieces.list.count; i++)
 		if (check_text(pieces.list.items[i].text, &err) == TEMPLATE_ERROR)
-			status = diags_at(load->diags, ERR_INVALID, load->file, node->line,
+			status = diags_at(load->diags, ERR_INVALID, node->file, node->line,
 					  node->column, "%s: %s", rule, err.text);
 	if (status == 0) {
 		kept = arena_array(&rules->mem, pieces.list.count, sizeof(*kept));

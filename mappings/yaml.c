@@ -98,6 +98,7 @@ static int new_node(struct parser *p, const yaml_event_t *event, enum yaml_type 
 			      "more than %d YAML nodes", YAML_NODES_MAX);
 	node = arena_alloc(p->mem, sizeof(*node));
 	node->type = type;
+	node->file = p->file;
 	node->line = p->at.line;
 	node->column = cursor_column(p);
 	*ret = node;

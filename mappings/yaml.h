@@ -29,6 +29,7 @@ enum yaml_style { YAML_PLAIN, YAML_SINGLE, YAML_DOUBLE, YAML_LITERAL, YAML_FOLDE
 struct yaml_node {
 	enum yaml_type type;
 	enum yaml_style style;       /* of text */
+	const char *file;            /* as given to the reader, who keeps it; may be NULL */
 	unsigned line, column;       /* from 1; of text: its first byte after a quote */
 	bool plain;                  /* text without quotes; an empty plain one is "absent" */
 	bool block;                  /* text after | or >: it may end in a line break */

@@ -35,8 +35,8 @@ static void add_set(struct planner *p, const struct subject *s, const struct rec
 	step->old_text = old;
 	step->new_text = f->field.value;
 	step->origin = f->origin;
-	/* Drift: it is neither what we want nor what we set last. */
-	step->drift = last && scim_value_same(attr, last, f->field.value);
+	/* Drift: somebody turned away from what we want and had set last. */
+	step->drift = last && f->field.value && scim_value_same(attr, last, f->field.value);
 }
 
 static void add_division(struct planner *p, const struct record_field *f, const char *old)
@@ -128,7 +128,7 @@ static bool merge_sets(const struct subject *s, const struct record_field *f, co
 	return !last || !scim_value_same(attr, last, f->field.value);
 }
 
-/* Rows 12 and 13. `account` NULL: a new one. */
+/* Rows 12, 13 and 15. `account` NULL: a new one. */
 static void diff_field(struct planner *p, const struct subject *s,
 		       const struct account *account, const struct record_field *f)
 {
@@ -146,7 +146,7 @@ static void diff_field(struct planner *p, const struct subject *s,
 			return;
 		old = account->external_id;
 	}
-	if (old && scim_value_same(attr, old, f->field.value))
+	if (!f->field.value ? !old : old && scim_value_same(attr, old, f->field.value))
 		return;
 	if (f->own == OWN_NEVER || (account && f->own == OWN_SEED) ||
 	    (account && f->own == OWN_MERGE && !merge_sets(s, f, old)))

@@ -87,7 +87,7 @@ void plan_questions(const struct plan_input *in, struct arena *mem, const uint32
 	for (size_t i = 0; i < in->record_count; i++) {
 		const struct record *record = in->records[i];
 
-		if (record_frozen(record))
+		if (record_frozen(record) || record->skip_reason)
 			continue;
 		/* Nobody lives who has this name: it is for a new account, or a rename. */
 		if (!plan_find_user_name(in->present, record_text(record, SCIM_ATTR_USER_NAME),
@@ -295,6 +295,10 @@ static void freeze_undecided(struct planner *p)
 	for (size_t i = 0; i < p->subject_count; i++) {
 		struct subject *s = &p->subjects[i];
 
+		if (s->record && !s->skip && s->record->skip_reason) {
+			plan_skip_by_rule(p, s); /* row 30 */
+			s->skip = true;
+		}
 		if (!s->record || s->skip || !record_frozen(s->record))
 			continue;
 		for (unsigned n = 0; n < s->record->problem_count; n++)

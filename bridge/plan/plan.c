@@ -34,6 +34,18 @@ void plan_skip(struct planner *p, const struct subject *subject, bool whole,
 	vec_push(&p->plan->skips, skip);
 }
 
+/* A rule's own decision is news, not trouble. */
+void plan_skip_by_rule(struct planner *p, const struct subject *subject)
+{
+	struct plan_skip skip = {
+		.id = subject->record->id, .dn = subject->record->dn,
+		.user_name = subject_user_name(subject), .whole = true,
+		.text = subject->record->skip_reason,
+	};
+
+	vec_push(&p->plan->by_rule, skip);
+}
+
 void plan_warn(struct planner *p, const char *fmt, ...)
 {
 	va_list args;
@@ -220,6 +232,7 @@ static void count_people(struct planner *p)
 		changed += plan->people.items[i].change != PERSON_LEAVE;
 	for (size_t i = 0; i < plan->skips.count; i++)
 		whole += plan->skips.items[i].whole;
+	whole += plan->by_rule.count;
 	plan->people_in_scope = people;
 	plan->people_unchanged = people > changed + whole ? people - changed - whole : 0;
 	for (size_t i = 0; i < p->in->present->accounts.count; i++) {
@@ -279,6 +292,7 @@ void plan_release(struct plan *plan)
 	vec_release(&plan->people);
 	vec_release(&plan->steps);
 	vec_release(&plan->skips);
+	vec_release(&plan->by_rule);
 	vec_release(&plan->new_links);
 	vec_release(&plan->warnings);
 	vec_release(&plan->refusals);

@@ -35,6 +35,7 @@
  *                              seed: new accounts; never: no
  *   14   W, no place for it    nothing in every mode, warned of once: the tenant has no
  *                              such attribute
+ *   15   W is "empty" (clear)  as 13 where there is a P; a new account has none anyway
  *
  * And for people (record x link x account):
  *   20  record, no link, no account with the name       create, if the tenant was read whole
@@ -48,6 +49,8 @@
  *   28  no link                                         foreign: never touched
  *   29  two links to one account, two accounts with one external id, two people with one
  *       userName, external id or directory id           all of them left, listed
+ *   30  record that a rule skips                        left, listed; counts as present, and
+ *                                                       is no trouble
  *
  * Memory  The plan's text lives in the arena given to plan_make and in its inputs, which
  *         must outlive it.
@@ -129,6 +132,7 @@ struct plan {
 	VEC(struct plan_person) people; /* those with steps; by directory id */
 	VEC(struct step) steps;
 	VEC(struct plan_skip) skips;
+	VEC(struct plan_skip) by_rule;  /* left because a rule says so (`skip`): no trouble */
 	VEC(struct link) new_links;     /* found by our external id; recorded by apply */
 	VEC(const char *) warnings;
 	unsigned long counts[STEP_KIND_COUNT];

@@ -52,6 +52,8 @@ const char *subject_user_name(const struct subject *subject);
 /* Leave a person (whole) or a part of them as they are, and say why. */
 void plan_skip(struct planner *p, const struct subject *subject, bool whole,
 	       origin_id origin, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Row 30. */
+void plan_skip_by_rule(struct planner *p, const struct subject *subject);
 void plan_warn(struct planner *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void plan_refuse(struct planner *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -131,12 +131,13 @@ static void put_people(struct json_out *out, const struct plan *plan)
 	json_out_array_end(out);
 }
 
-static void put_skips(struct json_out *out, const struct plan *plan)
+static void put_left(struct json_out *out, const struct plan *plan, const char *key,
+		     const struct plan_skip *skips, size_t count)
 {
-	json_out_key(out, "skipped");
+	json_out_key(out, key);
 	json_out_array(out);
-	for (size_t i = 0; i < plan->skips.count; i++) {
-		const struct plan_skip *skip = &plan->skips.items[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct plan_skip *skip = &skips[i];
 
 		json_out_object(out);
 		json_out_member(out, "person", skip->id);
@@ -149,6 +150,13 @@ static void put_skips(struct json_out *out, const struct plan *plan)
 		json_out_object_end(out);
 	}
 	json_out_array_end(out);
+}
+
+static void put_skips(struct json_out *out, const struct plan *plan)
+{
+	put_left(out, plan, "skipped", plan->skips.items, plan->skips.count);
+	if (plan->by_rule.count)
+		put_left(out, plan, "skippedByRule", plan->by_rule.items, plan->by_rule.count);
 }
 
 static void put_sums(struct json_out *out, const struct plan *plan)

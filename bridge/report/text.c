@@ -166,21 +166,16 @@ static void put_people(const struct painter *p, const struct plan *plan,
 	}
 }
 
-static void put_skips(const struct painter *p, const struct plan *plan,
-		      const struct report_options *options)
+static void put_left(const struct painter *p, const struct plan *plan,
+		     const struct report_options *options, const struct plan_skip *skips,
+		     size_t count)
 {
-	unsigned shown = 0;
-
-	if (!plan->skips.count)
-		return;
-	fprintf(p->out, "\n%sLeft as they are%s (%zu)\n", paint(p, '!'), plain(p),
-		plan->skips.count);
-	for (size_t i = 0; i < plan->skips.count; i++) {
-		const struct plan_skip *skip = &plan->skips.items[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct plan_skip *skip = &skips[i];
 		struct buf name;
 
-		if (options->people_max && shown++ >= options->people_max) {
-			fprintf(p->out, "  ... and %zu more\n", plan->skips.count - i);
+		if (options->people_max && i >= options->people_max) {
+			fprintf(p->out, "  ... and %zu more\n", count - i);
 			break;
 		}
 		buf_init(&name, 1 << 16);
@@ -202,6 +197,18 @@ static void put_directory(const struct painter *p, const struct plan *plan)
 	else
 		fprintf(p->out, "%s\n", plan->directory.complete ? "read completely"
 								: "NOT read completely");
+}
+
+static void put_skips(const struct painter *p, const struct plan *plan,
+		      const struct report_options *options)
+{
+	if (plan->skips.count)
+		fprintf(p->out, "\n%sLeft as they are%s (%zu)\n", paint(p, '!'), plain(p),
+			plan->skips.count);
+	put_left(p, plan, options, plan->skips.items, plan->skips.count);
+	if (plan->by_rule.count)
+		fprintf(p->out, "\nSkipped by a rule (%zu)\n", plan->by_rule.count);
+	put_left(p, plan, options, plan->by_rule.items, plan->by_rule.count);
 }
 
 static void put_head(const struct painter *p, const struct plan *plan)
