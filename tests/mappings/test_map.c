@@ -145,12 +145,21 @@ static void print_record(const struct rules *rules, const struct record *record,
 	assert_string_equal(record->id, "id-1");
 	assert_string_equal(record->dn, "uid=ana,dc=x");
 	buf_addf(out, "rule %s\n", record->rule);
+	if (record->skip_reason)
+		buf_addf(out, "skip %s\n", record->skip_reason);
+	if (record->manager_dn) {
+		assert_true(record->manager_origin > 0);
+		buf_addf(out, "manager %s (%s)\n", record->manager_dn,
+			 own_name(record->manager_own));
+	}
 	for (unsigned i = 0; i < record->field_count; i++) {
 		const struct record_field *f = &record->fields[i];
 
 		buf_addf(out, "%s%s%s = ", scim_attr(f->field.attr)->name,
 			 f->field.key ? "." : "", f->field.key ? f->field.key : "");
-		if (strlen(f->field.value) > 200)
+		if (!f->field.value)
+			buf_addf(out, "<cleared> (%s)\n", own_name(f->own));
+		else if (strlen(f->field.value) > 200)
 			buf_addf(out, "<%zu bytes> (%s)\n", strlen(f->field.value),
 				 own_name(f->own));
 		else
@@ -234,17 +243,23 @@ static bool run_map(const struct test_case *c)
 	struct watcher watcher = { .rules = rules };
 	struct map_observer observer = { print_event, &watcher };
 	struct buf got;
+	int64_t due_s = -1;
+	char due[21];
 	bool good;
 
 	buf_init(&got, 1 << 20);
 	buf_init(&watcher.out, 1 << 20);
 	make_entry(&made, rules, c->sections[1]);
-	assert_int_equal(map_entry_observed(rules, &made.entry, NOW, &scratch, &mem, &record, NULL,
-					    &observer, &err), 0);
+	assert_int_equal(map_entry_observed(rules, &made.entry, NOW, &scratch, &mem, &record,
+					    &due_s, &observer, &err), 0);
 	/* The record must stand on its own memory. */
 	arena_release(&made.mem);
 	arena_release(&scratch);
 	print_record(rules, record, &got);
+	if (due_s) {
+		time_format(due_s, due);
+		buf_addf(&got, "due %s\n", due);
+	}
 	good = strcmp(c->sections[2], got.data) == 0;
 	if (!good)
 		case_failed(c, c->sections[2], got.data);
