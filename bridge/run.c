@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/log.h"
+#include "mappings/dn.h"
 #include "bridge/plan/why.h"
 
 #include "scim/base/banned.h"
@@ -89,6 +90,7 @@ void run_release(struct run *run)
 	present_release(&run->present);
 	vec_release(&run->records);
 	vec_release(&run->held);
+	vec_release(&run->managers);
 	vec_release(&run->explained);
 	rules_free(run->rules);
 	config_free(run->config);
@@ -393,6 +395,50 @@ static enum exit_code read_accounts(struct run *run, const struct tenant_need *n
 	return status ? failed(&err) : EXIT_DONE;
 }
 
+/* --- managers whom this run does not look at --------------------------------------------- */
+
+struct manager_search {
+	struct run *run;
+	struct map wanted; /* normalised DN */
+	struct arena scratch;
+};
+
+static void take_link(void *ctx, const struct link *link)
+{
+	struct manager_search *search = ctx;
+	struct run *run = search->run;
+	struct plan_manager manager;
+	struct slice norm;
+
+	arena_reset(&search->scratch);
+	if (link->left || dn_normalize(&search->scratch, link->dn, strlen(link->dn), &norm, NULL) ||
+	    !map_get(&search->wanted, norm, NULL))
+		return;
+	manager.dn = arena_strndup(&run->mem, norm.data, norm.len);
+	manager.account_id = arena_strdup(&run->mem, link->account_id);
+	manager.user_name = arena_strdup(&run->mem, link->user_name);
+	vec_push(&run->managers, manager);
+}
+
+/* In a run for some people a manager may be one of the others: found by the name last seen. */
+static enum exit_code load_managers(struct run *run)
+{
+	struct manager_search search = { .run = run };
+	struct err err = ERR_INIT;
+	int status = 0;
+
+	for (size_t i = 0; (run->only || run->part_read) && i < run->records.count; i++)
+		if (run->records.items[i]->manager_dn)
+			map_set(&search.wanted, slice_str(run->records.items[i]->manager_dn), 1);
+	if (search.wanted.count)
+		status = run->state->ops->each_link(run->state, take_link, &search, &err);
+	map_release(&search.wanted);
+	arena_release(&search.scratch);
+	run->input.managers = run->managers.items;
+	run->input.manager_count = run->managers.count;
+	return status ? failed(&err) : EXIT_DONE;
+}
+
 static enum exit_code load_state(struct run *run)
 {
 	const struct state_whom *whom = run->part_read ? &run->touched : NULL;
@@ -457,6 +503,8 @@ static enum exit_code plan_rest(struct run *run)
 		.present = &run->present, .rules = run->rules, .only = run->only,
 	};
 	code = load_state(run);
+	if (!code)
+		code = load_managers(run);
 	/* Whom nothing touches needs no look at the tenant. */
 	if (!code && !(run->part_read && run->touched.count == 0) &&
 	    !(run->explain && run->records.count == 0)) {

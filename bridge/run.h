@@ -50,6 +50,7 @@ struct run {
 	struct state_whom touched; /* then: whom it concerns */
 	struct plan_part part;
 	VEC(struct recorded_held) held; /* of part */
+	VEC(struct plan_manager) managers; /* of people looked at, who are not themselves */
 	bool progress;             /* a progress line on stderr */
 	bool explain;              /* keep how each person read came to their record */
 	struct explainer *explainer;       /* then: while the directory is read */

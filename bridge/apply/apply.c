@@ -109,6 +109,13 @@ static void record_done(struct applier *ap, const struct step *step)
 	case STEP_DIVISION:
 		keep_field(ap, person, step);
 		break;
+	case STEP_MANAGER: {
+		struct step known = *step;
+
+		known.new_text = ap->plan->people.items[step->manager - 1].account_id;
+		keep_field(ap, person, &known);
+		break;
+	}
 	default:
 		assert(step_assigns(step) != ASSIGN_KIND_COUNT);
 		keep_held(ap, step, step_removes(step) ? STATE_FORGET : STATE_KEEP);
@@ -234,6 +241,8 @@ static int begin(struct applier *ap, struct err *err)
 		return -1;
 	for (size_t i = 0; i < plan->new_links.count; i++)
 		vec_push(&ap->batch.links, plan->new_links.items[i]);
+	for (size_t i = 0; i < plan->moved.count; i++)
+		vec_push(&ap->batch.links, plan->moved.items[i]);
 	for (size_t i = 0; i < plan->forgets.count; i++) {
 		struct state_held held = { plan->forgets.items[i].person_id,
 					   *plan->forgets.items[i].held, STATE_FORGET };
@@ -291,6 +300,17 @@ static void settle_accepted(struct applier *ap)
 	}
 }
 
+static const char *why_not_sent(const struct applier *ap, uint32_t index, bool aborted)
+{
+	const struct step *step = &ap->plan->steps.items[index];
+
+	if (aborted || ap->result->stopped)
+		return "not sent: the run stopped before it";
+	if (step->kind == STEP_MANAGER && !ap->blocked[step->person])
+		return "not sent: the manager's account was not made";
+	return "not sent: an earlier step of this person failed";
+}
+
 static void finish_outcomes(struct applier *ap, bool aborted)
 {
 	struct apply_result *result = ap->result;
@@ -298,9 +318,7 @@ static void finish_outcomes(struct applier *ap, bool aborted)
 	for (size_t i = 0; i < ap->plan->steps.count; i++) {
 		if (result->outcomes[i] == OUTCOME_NONE)
 			settle_step(ap, (uint32_t)i, OUTCOME_SKIPPED,
-				    aborted || result->stopped
-					    ? "not sent: the run stopped before it"
-					    : "not sent: an earlier step of this person failed");
+				    why_not_sent(ap, (uint32_t)i, aborted));
 		result->counts[result->outcomes[i]]++;
 	}
 }

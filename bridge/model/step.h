@@ -46,7 +46,10 @@ const struct step_row *step_row(enum step_kind kind);
 
 /*
  * One change to one account. Which members count depends on the kind:
- *   SET RENAME DISABLE ENABLE   attr, key, old_text, new_text
+ *   SET RENAME DISABLE ENABLE   attr, key, old_text, new_text; of a manager these are
+ *                               account ids, and name and old_name the login names
+ *   MANAGER                     the same, but the account is made in this plan: by
+ *                               plan->people[manager - 1], manager_id in the directory
  *   DIVISION                    item_id and name of the new division, old_text
  *   GRANT REVOKE                item_id and name of the role, division_id and division
  *   SKILL_* LANGUAGE_*          item_id, name, level (new), old_text (level before, NULL)
@@ -62,6 +65,9 @@ struct step {
 	const char *old_text;    /* value that it replaces; NULL = absent */
 	const char *new_text;    /* NULL = removed */
 	const char *name, *item_id;
+	const char *old_name;    /* of old_text, when that is an id */
+	const char *manager_id;
+	uint32_t manager;        /* from 1 */
 	const char *division, *division_id; /* division_id "*" = all divisions */
 	double level;
 	origin_id origin;        /* rule that wants it; 0 for a leaver's */

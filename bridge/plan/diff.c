@@ -54,30 +54,38 @@ static void add_division(struct planner *p, const struct record_field *f, const 
 	step->origin = f->origin;
 }
 
+/* The division that is wanted and that the tenant does not have, or NULL. */
+static const struct record_field *lost_division(struct planner *p, const struct record *record,
+						uint32_t *ret_item)
+{
+	for (unsigned i = 0; i < record->field_count; i++) {
+		const struct record_field *f = &record->fields[i];
+
+		if (f->field.attr != SCIM_ATTR_DIVISION || !f->field.value)
+			continue;
+		*ret_item = catalogue_by_name(&p->in->present->catalogue, CAT_DIVISION,
+					      f->field.value);
+		return *ret_item == ITEM_NONE || *ret_item == ITEM_AMBIGUOUS ? f : NULL;
+	}
+	return NULL;
+}
+
 /* A division that the tenant does not have would move or create somebody into Home. */
 static bool division_known(struct planner *p, struct subject *s)
 {
-	const struct catalogue *cat = &p->in->present->catalogue;
-	const char *near, *name;
+	const struct record_field *lost;
+	const char *near;
+	uint32_t item;
 
-	for (unsigned i = 0; i < s->record->field_count; i++) {
-		const struct record_field *f = &s->record->fields[i];
-		uint32_t item;
-
-		if (f->field.attr != SCIM_ATTR_DIVISION)
-			continue;
-		name = f->field.value;
-		item = catalogue_by_name(cat, CAT_DIVISION, name);
-		if (item != ITEM_NONE && item != ITEM_AMBIGUOUS)
-			return true;
-		near = catalogue_nearest(cat, CAT_DIVISION, name);
-		plan_skip(p, s, true, f->origin, "division \"%s\" %s%s%s%s", name,
-			  item == ITEM_AMBIGUOUS ? "stands for several in the tenant"
-						 : "is not in the tenant",
-			  near ? "; nearest: \"" : "", near ? near : "", near ? "\"" : "");
-		return false;
-	}
-	return true;
+	lost = lost_division(p, s->record, &item);
+	if (!lost)
+		return true;
+	near = catalogue_nearest(&p->in->present->catalogue, CAT_DIVISION, lost->field.value);
+	plan_skip(p, s, true, lost->origin, "division \"%s\" %s%s%s%s", lost->field.value,
+		  item == ITEM_AMBIGUOUS ? "stands for several in the tenant"
+					 : "is not in the tenant",
+		  near ? "; nearest: \"" : "", near ? near : "", near ? "\"" : "");
+	return false;
 }
 
 /*
@@ -128,9 +136,9 @@ static bool merge_sets(const struct subject *s, const struct record_field *f, co
 	return !last || !scim_value_same(attr, last, f->field.value);
 }
 
-/* Rows 12, 13 and 15. `account` NULL: a new one. */
-static void diff_field(struct planner *p, const struct subject *s,
-		       const struct account *account, const struct record_field *f)
+/* Rows 12 and 13. `account` NULL: a new one. */
+void plan_diff_field(struct planner *p, const struct subject *s,
+		     const struct account *account, const struct record_field *f)
 {
 	enum scim_attr attr = (enum scim_attr)f->field.attr;
 	const struct scim_field *present = NULL;
@@ -169,8 +177,9 @@ static void diff_profile(struct planner *p, const struct subject *s,
 		if (f->field.attr == SCIM_ATTR_ACTIVE ||
 		    (!account && f->field.attr == SCIM_ATTR_USER_NAME))
 			continue;
-		diff_field(p, s, account, f);
+		plan_diff_field(p, s, account, f);
 	}
+	plan_diff_manager(p, s, account);
 }
 
 /* --- assignments ------------------------------------------------------------------------- */
@@ -449,6 +458,17 @@ static void say_problems(struct planner *p, const struct subject *s)
 		else if (problem->scope != PROBLEM_NOTE)
 			plan_skip(p, s, false, problem->origin, "%s", problem->text);
 	}
+}
+
+bool plan_will_create(struct planner *p, const struct subject *s)
+{
+	const char *active = s->record ? record_text(s->record, SCIM_ATTR_ACTIVE) : NULL;
+	uint32_t item;
+
+	return s->record && !s->skip && s->account == ACCOUNT_NONE &&
+	       !(active && strcmp(active, "false") == 0) && !lost_division(p, s->record, &item) &&
+	       record_text(s->record, SCIM_ATTR_DISPLAY_NAME) &&
+	       p->in->present->verdict.complete;
 }
 
 static void create(struct planner *p, struct subject *s)

@@ -203,6 +203,18 @@ static void say_unproved_removals(struct planner *p)
 			     "completely", p->in->groups ? "groups were" : "directory was");
 }
 
+/* Under the name they have now they are found when somebody has them for a manager. */
+static void note_moved(struct planner *p, const struct subject *s)
+{
+	struct link link;
+
+	if (!s->record || !s->recorded || strcmp(s->record->dn, s->recorded->link.dn) == 0)
+		return;
+	link = s->recorded->link;
+	link.dn = s->record->dn;
+	vec_push(&p->plan->moved, link);
+}
+
 /* In the order of the directory ids, so that a plan of the same inputs is the same. */
 static void decide(struct planner *p)
 {
@@ -211,6 +223,7 @@ static void decide(struct planner *p)
 	for (size_t i = 0; i < p->subject_count; i++) {
 		struct subject *s = &p->subjects[i];
 
+		note_moved(p, s);
 		if (s->record)
 			plan_diff(p, s);
 		else if (may_leave && !s->skip)
@@ -275,6 +288,7 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	p.removals = in->groups ? in->groups->complete : in->only || in->directory->complete;
 	say_unproved_removals(&p);
 	decide(&p);
+	plan_link_managers(&p);
 	plan_limits(&p);
 	count_people(&p);
 	make_places(&p);
@@ -283,6 +297,7 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	vec_release(&p.recorded);
 	vec_release(&p.recorded_from);
 	map_release(&p.named);
+	map_release(&p.dns);
 	map_release(&p.lost_accounts);
 	return 0;
 }
@@ -294,6 +309,7 @@ void plan_release(struct plan *plan)
 	vec_release(&plan->skips);
 	vec_release(&plan->by_rule);
 	vec_release(&plan->new_links);
+	vec_release(&plan->moved);
 	vec_release(&plan->warnings);
 	vec_release(&plan->refusals);
 	vec_release(&plan->forgets);

@@ -33,6 +33,8 @@
  *                              merge: set when there is none, or P is what we set (R);
  *                                     none where R was W: somebody cleared it, nothing;
  *                              seed: new accounts; never: no
+ *        (a manager's value is the account of that person; one who has none and gets none
+ *        in this plan: nothing, noted)
  *   14   W, no place for it    nothing in every mode, warned of once: the tenant has no
  *                              such attribute
  *   15   W is "empty" (clear)  as 13 where there is a P; a new account has none anyway
@@ -134,6 +136,7 @@ struct plan {
 	VEC(struct plan_skip) skips;
 	VEC(struct plan_skip) by_rule;  /* left because a rule says so (`skip`): no trouble */
 	VEC(struct link) new_links;     /* found by our external id; recorded by apply */
+	VEC(struct link) moved;         /* known under another DN now; recorded by apply */
 	VEC(const char *) warnings;
 	unsigned long counts[STEP_KIND_COUNT];
 	struct plan_limit limits[LIMIT_KIND_COUNT];
@@ -164,6 +167,12 @@ struct plan_part {
 	size_t held_count;
 };
 
+/* Somebody linked whom this run does not look at, and who is somebody's manager. */
+struct plan_manager {
+	const char *dn; /* normalised */
+	const char *account_id, *user_name;
+};
+
 struct config;
 struct plan_input {
 	const struct config *config;
@@ -181,6 +190,8 @@ struct plan_input {
 	const struct rules *rules;
 	bool only;                     /* --only: nobody else is looked at, nobody is left */
 	const struct plan_part *part;  /* NULL: records and recorded are all there are */
+	const struct plan_manager *managers;
+	size_t manager_count;
 	unsigned long unfinished;      /* calls of a run that was cut off: look everywhere */
 };
 

@@ -34,6 +34,8 @@ struct planner {
 	VEC(struct held) wanted, recorded;
 	VEC(const struct assignment *) wanted_from; /* beside `wanted` */
 	VEC(const struct recorded_held *) recorded_from;
+	struct map dns;   /* of people of this run -> subject */
+	bool dns_indexed;
 	struct map named; /* "kind:index" of groups and queues that rules or records name */
 	uint8_t frozen;   /* bit per assign_kind of the person that is left alone */
 	bool removals;    /* the groups were read completely: something may be taken away */
@@ -65,6 +67,15 @@ bool plan_resolve_recorded(const struct catalogue *cat, const struct recorded_he
 
 /* match.c: fill in subjects and their accounts. */
 void plan_match(struct planner *p);
+/* managers.c */
+void plan_diff_manager(struct planner *p, const struct subject *subject,
+		       const struct account *account);
+void plan_link_managers(struct planner *p);
+/* diff.c: one attribute, rows 12 and 13; `account` NULL: a new one. */
+void plan_diff_field(struct planner *p, const struct subject *subject,
+		     const struct account *account, const struct record_field *field);
+/* Does the plan make an account for this person? Says nothing of why not. */
+bool plan_will_create(struct planner *p, const struct subject *subject);
 /* diff.c: steps of one person who is in the directory. */
 void plan_diff(struct planner *p, struct subject *subject);
 /* Begin and end a person of the plan; a person without steps leaves no trace. */

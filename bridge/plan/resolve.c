@@ -171,21 +171,6 @@ static const uint32_t *indexes(struct arena *mem, const bool *wanted, size_t cou
 	return list;
 }
 
-/* Who a manager is in the tenant is not looked up yet; silence would look like success. */
-static int refuse_managers(const struct plan_input *in, struct diags *diags)
-{
-	for (size_t i = 0; i < in->record_count; i++) {
-		const struct origin *at;
-
-		if (!in->records[i]->manager_dn || !in->rules)
-			continue;
-		at = rules_origin(in->rules, in->records[i]->manager_origin);
-		return diags_at(diags, ERR_INVALID, at->file, at->line, at->column,
-				"manager: the tenant's managers are not kept yet; leave it out");
-	}
-	return 0;
-}
-
 int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_need *ret_need,
 		 struct diags *diags)
 {
@@ -202,8 +187,6 @@ int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_n
 	if (in->rules)
 		rules_each_literal(in->rules, check_literal, &literals);
 	if (diags->total != before)
-		return -1;
-	if (refuse_managers(in, diags))
 		return -1;
 	collect(in, &n);
 	need.queues = indexes(mem, n.queues, queue_count, false, false, &need.queue_count);

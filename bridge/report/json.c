@@ -64,6 +64,8 @@ static void put_step(struct json_out *out, const struct plan *plan, size_t index
 	put_optional(out, "division", step->division);
 	put_optional(out, "divisionId", step->division_id);
 	put_optional(out, "old", step->old_text);
+	put_optional(out, "oldName", step->old_name);
+	put_optional(out, "manager", step->manager_id);
 	put_optional(out, "new", step->new_text);
 	if (levelled) {
 		json_out_key(out, "level");

@@ -27,19 +27,24 @@ static void show_quoted(struct buf *line, const char *text)
 	buf_addch(line, '"');
 }
 
+/* Of a manager the login names are shown, not the ids. */
 static void describe_value(struct buf *line, const struct step *step)
 {
+	bool named = step->attr == SCIM_ATTR_MANAGER;
+	const char *old_text = named ? step->old_name : step->old_text;
+	const char *new_text = named ? step->name : step->new_text;
+
 	buf_addstr(line, scim_attr(step->attr)->name);
 	if (step->key && step->key[0]) {
 		buf_addch(line, '.');
 		show(line, step->key);
 	}
 	buf_addstr(line, ": ");
-	if (step->old_text) {
-		show_quoted(line, step->old_text);
+	if (old_text) {
+		show_quoted(line, old_text);
 		buf_addstr(line, " -> ");
 	}
-	show_quoted(line, step->new_text);
+	show_quoted(line, new_text);
 }
 
 /* "skill Billing 3 -> 4", "role Agent in Site Berlin", `title: "A" -> "B"`. */
@@ -67,6 +72,7 @@ static void describe(struct buf *line, const struct step *step)
 	case STEP_SET:
 	case STEP_RENAME:
 	case STEP_DIVISION:
+	case STEP_MANAGER:
 		describe_value(line, step);
 		return;
 	default:
@@ -88,7 +94,8 @@ static char sign_of(const struct step *step)
 	bool changed = step->old_text && (step->kind == STEP_SKILL_SET ||
 					  step->kind == STEP_LANGUAGE_SET);
 
-	if ((step->kind == STEP_SET || step->kind == STEP_DIVISION) && !step->old_text)
+	if ((step->kind == STEP_SET || step->kind == STEP_DIVISION ||
+	     step->kind == STEP_MANAGER) && !step->old_text)
 		return '+';
 	return changed ? '~' : step_row(step->kind)->sign;
 }

@@ -292,6 +292,7 @@ static void sqlite_close(struct state *state)
 static const struct state_ops sqlite_ops = {
 	.lock = sqlite_lock,
 	.load = sqlite_load,
+	.each_link = sqlite_each_link,
 	.each_held = sqlite_each_held,
 	.begin_run = sqlite_begin_run,
 	.commit = sqlite_commit,

@@ -65,6 +65,7 @@ int db_finish(struct sqlite_state *s, sqlite3_stmt *st, struct err *err);
 int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *whom,
 		struct arena *mem, struct recorded **ret_items, size_t *ret_count,
 		struct state_summary *ret_summary, struct err *err);
+int sqlite_each_link(struct state *state, state_link_fn *fn, void *ctx, struct err *err);
 int sqlite_each_held(struct state *state, state_held_fn *fn, void *ctx, struct err *err);
 int sqlite_begin_run(struct state *state, const struct plan *plan, int64_t now_s,
 		     uint64_t *ret_run, struct err *err);

@@ -50,6 +50,7 @@ static const char *step_what(const struct step *step, char *out, size_t size)
 	case STEP_RENAME:
 	case STEP_ENABLE:
 	case STEP_DISABLE:
+	case STEP_MANAGER:
 		attr = scim_attr(step->attr);
 		snprintf(out, size, "%s%s%s", attr->name, step->key ? "." : "",
 			 step->key ? step->key : "");

@@ -286,6 +286,27 @@ int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *who
 	return status;
 }
 
+int sqlite_each_link(struct state *state, state_link_fn *fn, void *ctx, struct err *err)
+{
+	struct sqlite_state *s = (struct sqlite_state *)state;
+	sqlite3_stmt *st;
+	int code;
+
+	if (!s->db)
+		return 0;
+	if (db_prepare(s, "SELECT person, account, user_name, dn, gone FROM link"
+			  " WHERE source = ?1 AND target = ?2", &st, err))
+		return -1;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct link link = { db_text(st, 0), db_text(st, 1), db_text(st, 2), db_text(st, 3),
+				     sqlite3_column_int(st, 4) };
+
+		fn(ctx, &link);
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
 int sqlite_each_held(struct state *state, state_held_fn *fn, void *ctx, struct err *err)
 {
 	struct sqlite_state *s = (struct sqlite_state *)state;

@@ -32,6 +32,7 @@ struct state_whom {
 	const char *const *persons;
 	size_t count;
 };
+typedef void state_link_fn(void *ctx, const struct link *link);
 typedef void state_held_fn(void *ctx, enum assign_kind kind, const char *item_id);
 
 /* What was learned; each kind of list is optional. */
@@ -104,6 +105,8 @@ struct state_ops {
 	int (*load)(struct state *state, int64_t now_s, const struct state_whom *whom,
 		    struct arena *mem, struct recorded **ret_items, size_t *ret_count,
 		    struct state_summary *ret_summary, struct err *err);
+	/* Everybody who is linked; the link is good until fn returns. */
+	int (*each_link)(struct state *state, state_link_fn *fn, void *ctx, struct err *err);
 	/* Each item that is recorded for anybody, once. */
 	int (*each_held)(struct state *state, state_held_fn *fn, void *ctx, struct err *err);
 	int (*begin_run)(struct state *state, const struct plan *plan, int64_t now_s,

@@ -62,8 +62,15 @@ static void write_patch(const struct plan *plan, const struct call *call,
 {
 	struct scim_patch_op *ops = mem_array(call->step_count, sizeof(*ops));
 
-	for (unsigned i = 0; i < call->step_count; i++)
-		ops[i] = call_patch_op(step_at(plan, call->steps[i]));
+	for (unsigned i = 0; i < call->step_count; i++) {
+		const struct step *step = step_at(plan, call->steps[i]);
+
+		ops[i] = call_patch_op(step);
+		if (step->kind == STEP_MANAGER) {
+			ops[i].op = SCIM_OP_REPLACE;
+			ops[i].field.value = account_id(plan, step->manager - 1);
+		}
+	}
 	scim_patch_write(ops, call->step_count, out);
 	mem_free(ops);
 }
@@ -465,6 +472,26 @@ static void emit_levels(struct maker *m, const uint32_t *steps, unsigned count)
 	emit_chunks(m, API_LANGUAGES_PATCH, steps + skills, count - skills);
 }
 
+/* An account that was to be made and was not: nobody can have it for a manager. */
+static bool lacks_manager(const struct maker *m, const struct step *step)
+{
+	return step->kind == STEP_MANAGER &&
+	       (!step->manager || (m->blocked && m->blocked[step->manager - 1] &&
+				   !m->plan->people.items[step->manager - 1].account_id));
+}
+
+/* Of a new account: by then the manager's is made too. */
+static void emit_manager(struct maker *m, const struct plan_person *person)
+{
+	for (uint32_t i = 0; i < person->step_count; i++) {
+		uint32_t index = person->first_step + i;
+		const struct step *step = &m->plan->steps.items[index];
+
+		if (step->kind == STEP_MANAGER && !lacks_manager(m, step))
+			emit(m, API_SCIM_PATCH, &index, 1);
+	}
+}
+
 static void make_create(struct maker *m, const struct plan_person *person)
 {
 	uint32_t *in = mem_array(person->step_count, sizeof(*in));
@@ -476,6 +503,8 @@ static void make_create(struct maker *m, const struct plan_person *person)
 		emit(m, API_SCIM_CREATE, in, in_count);
 	else if (m->wave == step_row(STEP_CREATE)->wave + 1)
 		emit_levels(m, rest, rest_count); /* needs the id that the POST gave */
+	if (m->wave == step_row(STEP_MANAGER)->wave)
+		emit_manager(m, person);
 	mem_free(in);
 	mem_free(rest);
 }
@@ -483,7 +512,7 @@ static void make_create(struct maker *m, const struct plan_person *person)
 static bool is_profile(enum step_kind kind)
 {
 	return kind == STEP_DISABLE || kind == STEP_ENABLE || kind == STEP_SET ||
-	       kind == STEP_RENAME;
+	       kind == STEP_RENAME || kind == STEP_MANAGER;
 }
 
 static bool is_level(enum step_kind kind)
@@ -502,7 +531,8 @@ static void make_person(struct maker *m, const struct plan_person *person)
 		uint32_t index = person->first_step + i;
 		enum step_kind kind = m->plan->steps.items[index].kind;
 
-		if (step_row(kind)->wave != m->wave)
+		if (step_row(kind)->wave != m->wave ||
+		    lacks_manager(m, &m->plan->steps.items[index]))
 			continue;
 		if (is_profile(kind))
 			profile[profile_count++] = index;

@@ -3,7 +3,7 @@
  *
  * Lines (words apart by one space, "_" in a value stands for a space):
  *   person ID [user=N] [name=N] [ext=T|-] [ATTR[.TYPE][:OWN]=VALUE] [own:KIND=OWN]
- *             [stated:KIND] [KIND=NAME[:LEVEL|@DIVISION]] [problem:person|note|KIND]
+ *             [boss[:OWN]=ID] [stated:KIND] [KIND=NAME[:LEVEL|@DIVISION]] [problem:person|note|KIND]
  *   account ID [user=N] [ext=T] [state=inactive|deleted] [ATTR=V] [KIND=NAME...]
  *             [unknown:KIND]
  *   link PERSON ACCOUNT [left] [ATTR=V] [KIND=NAME...] [try:KIND=NAME...]
@@ -251,6 +251,9 @@ static inline void scene_person_word(struct scene *scene, struct record *record,
 		record->kinds_stated |= (uint8_t)(1u << kind);
 	} else if (strncmp(word.key, "problem:", 8) == 0) {
 		scene_problem(l, word.key + 8);
+	} else if (strncmp(word.key, "boss", 4) == 0) {
+		record->manager_dn = arena_printf(&scene->mem, "cn=%s", word.value);
+		record->manager_own = own ? scene_own(own + 1) : OWN_MANAGE;
 	} else if (strcmp(word.key, "user") == 0) {
 		scene_put(l, SCIM_ATTR_USER_NAME, word.value);
 	} else if (strcmp(word.key, "name") == 0) {

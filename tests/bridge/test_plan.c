@@ -171,6 +171,8 @@ static void each_assignment(void **unused)
 
 #define BARE "account A ext=a user=a@x displayName=a "
 
+#define BOSS "account B ext=b user=b@x displayName=b"
+
 static const struct row profiles[] = {
 	{ "not stated: left alone", "person a\n" BARE "title=Boss\nlink a A title=Agent\n", "" },
 	{ "row 12", "person a title=Boss\n" BARE "title=Boss\nlink a A\n", "" },
@@ -221,6 +223,29 @@ static const struct row profiles[] = {
 	  "\naccount B user=b@x displayName=b ext=b\nlink a A\nlink b B\n",
 	  "warning: the tenant has no attribute givenName for users; it is left out\n"
 	  "b set title - -> T\n" },
+	{ "a manager who has an account", "person a boss=b\nperson b\n" BARE "\n" BOSS
+	  "\nlink a A\nlink b B\n", "a set manager - -> B\n" },
+	{ "a manager as wanted", "person a boss=b\nperson b\n" BARE "manager=B\n" BOSS
+	  "\nlink a A\nlink b B\n", "" },
+	{ "another manager, drift", "person a boss=b\nperson b\n" BARE "manager=C\n" BOSS
+	  "\nlink a A manager=B\nlink b B\n", "a set manager C -> B (drift)\n" },
+	{ "another manager, merge", "person a boss:merge=b\nperson b\n" BARE "manager=C\n" BOSS
+	  "\nlink a A manager=B\nlink b B\n", "" },
+	{ "a manager, seed", "person a boss:seed=b\nperson b\n" BARE "\n" BOSS
+	  "\nlink a A\nlink b B\n", "" },
+	{ "a manager who is created here", "person a boss=b\nperson b\n" BARE "manager=C\nlink a A\n",
+	  "a manager b@x\nb create b@x\nb set externalId - -> b\nb set displayName - -> b\n" },
+	{ "two who manage each other", "person a boss=b\nperson b boss=a\n",
+	  "a create a@x\na set externalId - -> a\na set displayName - -> a\na manager b@x\n"
+	  "b create b@x\nb set externalId - -> b\nb set displayName - -> b\nb manager a@x\n" },
+	{ "a manager who is not created", "person a boss=b\nperson b name=-\n" BARE "manager=C\n"
+	  "link a A\n",
+	  "warning: a@x: the manager \"cn=b\" is not among the people that have an account from "
+	  "here; the manager is left as it is\n"
+	  "left b: displayName is not stated; an account can not be created without it\n" },
+	{ "a manager whom nobody knows", "person a boss=zoe\n" BARE "manager=C\nlink a A\n",
+	  "warning: a@x: the manager \"cn=zoe\" is not among the people that have an account from "
+	  "here; the manager is left as it is\n" },
 	{ "steps stand in the order of step.def",
 	  "person a user=z@x title=T division=Bern skill=Sales:1 role=Agent group=G1\n" BARE
 	  "division=Berlin state=inactive group=G2\nlink a A left group=G2\n",
