@@ -272,6 +272,8 @@ int assign_compile(struct rules_loader *load, const struct draft *draft,
 			snprintf(rule, sizeof(rule), "%s.assign[%s]", draft->name, item->name);
 		else
 			snprintf(rule, sizeof(rule), "%s.assign[%u]", draft->name, item->index + 1);
+		if (rules_true(item->node, RULE_PLACE_ASSIGN, "remove"))
+			continue; /* it met nothing, which is said */
 		items[i].name = item->name;
 		if (load_item(load, rule, item->node, &items[i]))
 			status = -1;

@@ -219,7 +219,8 @@ static int no_such_block(struct rules_loader *load, const struct draft *draft)
 
 	for (size_t i = 0; i < load->drafts.count && count < 64; i++)
 		if (load->drafts.items[i].named && !load->drafts.items[i].removed &&
-		    extends(load, draft->source, load->drafts.items[i].source))
+		    (load->drafts.items[i].source == draft->source ||
+		     extends(load, draft->source, load->drafts.items[i].source)))
 			names[count++] = load->drafts.items[i].name;
 	return rules_complain(load, draft->named, "no block \"%s\" is inherited that could be "
 			      "removed%s", draft->name,
@@ -391,7 +392,7 @@ static int parse_file(struct rules_loader *load, const char *path, struct reach 
 		status = parse(load, path, slice_of(text.data ? text.data : "", text.len),
 			       ret_root);
 	} else if (reach.at) {
-		rules_complain(load, reach.at, "%s", err.text);
+		rules_complain(load, reach.at, "%s: %s", path, err.text);
 	} else {
 		/* A rule file that is not there is a wrong setting, not a failed run. */
 		if (err.kind == ERR_IO)

@@ -1,5 +1,7 @@
 /* Loading rule files: each refusal with its place, and what a loaded set tells of itself. */
+#include <ftw.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/cases.h"
@@ -34,6 +36,144 @@ static void test_bad_files(void **state)
 {
 	(void)state;
 	run_cases("tests/cases/rules/bad.txt", run_bad);
+}
+
+/* --- files that build on each other ------------------------------------------------------ */
+
+/* Split "# file NAME" parts into files of `folder`. */
+static void write_files(const char *folder, const char *text)
+{
+	struct arena mem = ARENA_INIT;
+
+	while (*text) {
+		size_t name = strcspn(text + 7, "\n");
+		const char *body = text + 7 + name + 1, *end = strstr(body, "# file ");
+		const char *path = arena_printf(&mem, "%s/%.*s", folder, (int)name, text + 7);
+		FILE *file;
+
+		assert_int_equal(strncmp(text, "# file ", 7), 0);
+		file = fopen(path, "w");
+		assert_non_null(file);
+		end = end ? end : body + strlen(body);
+		assert_int_equal(fwrite(body, 1, (size_t)(end - body), file), end - body);
+		fclose(file);
+		text = end;
+	}
+	arena_release(&mem);
+}
+
+static void print_field(const struct field_rule *field, struct buf *out)
+{
+	buf_addf(out, "  %s%s%s = %s (%s%s)\n", scim_attr(field->attr)->name,
+		 field->key ? "." : "", field->key ? field->key : "",
+		 field->value.literal ? field->value.literal : "-", own_name(field->own),
+		 field->clear ? ", clear" : "");
+}
+
+static void print_block(const struct rules *rules, const struct people_block *block,
+			struct buf *out)
+{
+	buf_addf(out, "block %s%s%s%s%s\n", block->name, block->when ? " when" : "",
+		 block->span.from.stated ? " from" : "", block->span.until.stated ? " until" : "",
+		 block->skip_count ? " skip" : "");
+	if (block->match_stated) {
+		buf_addstr(out, "  match");
+		for (unsigned i = 0; i < block->match_count; i++)
+			buf_addf(out, " %s", scim_attr((enum scim_attr)block->match[i])->name);
+		buf_addch(out, '\n');
+	}
+	for (unsigned i = 0; i < block->field_count; i++)
+		print_field(&block->fields[i], out);
+	for (unsigned i = 0; i < block->item_count; i++)
+		buf_addf(out, "  %s %s\n", rules_origin(rules, block->items[i].origin)->rule,
+			 block->items[i].count ? block->items[i].rules[0].name.literal : "-");
+	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++)
+		if (block->own_stated & (1u << kind))
+			buf_addf(out, "  own %s %s\n", assign_kind_name(kind),
+				 own_name((enum own)block->own[kind]));
+}
+
+/* Diagnoses with the file's name, and the blocks of what was loaded. */
+static void print_loaded(const struct rules *rules, const struct diags *diags,
+			 const char *folder, struct buf *out)
+{
+	buf_addstr(out, "");
+	for (size_t i = 0; i < diags->count; i++) {
+		const char *where = diags->items[i].where;
+
+		if (strncmp(where, folder, strlen(folder)) == 0)
+			where += strlen(folder) + 1;
+		buf_addf(out, "%s:%u:%u: %s\n", where, diags->items[i].line,
+			 diags->items[i].column, diags->items[i].text);
+	}
+	for (size_t i = 0; rules && i < rules->blocks.count; i++)
+		print_block(rules, &rules->blocks.items[i], out);
+}
+
+/* Names of the folder do not stand in what is wanted. */
+static void drop_folder(const char *folder, struct buf *text)
+{
+	struct buf kept;
+	size_t len = strlen(folder);
+
+	buf_init(&kept, 1 << 20);
+	buf_addstr(&kept, "");
+	for (const char *s = text->data; *s;) {
+		if (strncmp(s, folder, len) == 0)
+			s += len + (s[len] == '/');
+		else
+			buf_addch(&kept, *s++);
+	}
+	buf_release(text);
+	*text = kept;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static bool run_files(const struct test_case *c)
+{
+	char folder[] = "/tmp/test_rules_XXXXXX";
+	struct rules *rules = NULL;
+	struct diags diags = { 0 };
+	struct arena mem = ARENA_INIT;
+	const char *paths[2];
+	struct buf got;
+	size_t count = strstr(c->sections[0], "# file other.yaml\n") ? 2 : 1;
+	bool good;
+
+	assert_non_null(mkdtemp(folder));
+	paths[0] = arena_printf(&mem, "%s/sub/main.yaml", folder);
+	paths[1] = arena_printf(&mem, "%s/other.yaml", folder);
+	assert_int_equal(mkdir(arena_printf(&mem, "%s/sub", folder), 0700), 0);
+	assert_int_equal(mkdir(arena_printf(&mem, "%s/stock", folder), 0700), 0);
+	setenv("DIRBRIDGE_STOCK", arena_printf(&mem, "%s/stock", folder), 1);
+	write_files(folder, c->sections[0]);
+	buf_init(&got, 1 << 20);
+	good = (rules_load(paths, count, &rules, &diags) == 0) == (diags.total == 0);
+	print_loaded(rules, &diags, folder, &got);
+	drop_folder(folder, &got);
+	good = good && strcmp(got.data, c->sections[1]) == 0;
+	if (!good)
+		case_failed(c, c->sections[1], got.data);
+	assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	unsetenv("DIRBRIDGE_STOCK");
+	buf_release(&got);
+	arena_release(&mem);
+	diags_release(&diags);
+	rules_free(rules);
+	return good;
+}
+
+static void test_extends(void **state)
+{
+	(void)state;
+	run_cases("tests/cases/rules/files.txt", run_files);
 }
 
 /* Load `text`, which is right. */
@@ -207,7 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_literals),  cmocka_unit_test(test_files),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_extends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
