@@ -159,20 +159,22 @@ static bool is_variable_name(struct slice name)
 static int load_each(struct rules_loader *load, const struct yaml_node *node,
 		     const char *rule, struct assign_item *item)
 {
+	int status;
+
 	if (node->count != 1)
 		return rules_complain(load, node, "%s.each wants one variable and its list, for "
 				      "example {tag: values.skillTag}", rule);
 	if (!is_variable_name(node->keys[0]->text))
 		return rules_complain(load, node->keys[0], "%s.each: \"%s\" can not name a "
 				      "variable", rule, node->keys[0]->text.data);
-	if (expression_load(load, node->items[0], rule, &item->each, &item->each_origin))
-		return -1;
-	if (!cel_program_may_be(item->each, CEL_LIST))
-		return rules_complain(load, node->items[0], "%s.each: a list is expected here",
-				      rule);
+	status = expression_load(load, node->items[0], rule, &item->each, &item->each_origin);
+	if (!status && !cel_program_may_be(item->each, CEL_LIST))
+		status = rules_complain(load, node->items[0], "%s.each: a list is expected here",
+					rule);
+	/* In any case, so that the rest of the item is looked at. */
 	item->each_name = node->keys[0]->text.data;
 	cel_env_declare(load->rules->env, item->each_name);
-	return 0;
+	return status;
 }
 
 /*
@@ -187,7 +189,7 @@ static int load_item_when(struct rules_loader *load, const struct yaml_node *nod
 	if (rules_load_condition(load, node, rule, &item->when, &item->origin))
 		return -1;
 	item->when_first = true;
-	if (item->each) {
+	if (item->each_name) {
 		cel_env_undeclare(load->rules->env, 1);
 		item->when_first = cel_compile(&load->rules->mem, load->rules->env, node->text,
 					       (struct cel_place){ 0 }, &alone, NULL) == 0;
@@ -242,14 +244,16 @@ static int load_item(struct rules_loader *load, const char *rule, const struct y
 			    rules_get(node, RULE_PLACE_ASSIGN, "until"), rule, &item->span))
 		status = -1;
 	each = rules_get(node, RULE_PLACE_ASSIGN, "each");
-	if (each ? load_each(load, each, rule, item) : yaml_get(node, "each") != NULL)
+	if (each && load_each(load, each, rule, item))
+		status = -1;
+	if (!item->each_name && yaml_get(node, "each"))
 		return -1; /* the rest would complain of the variable */
 	when = rules_get(node, RULE_PLACE_ASSIGN, "when");
 	if (when && load_item_when(load, when, rule, item))
 		status = -1;
 	if (load_kinds(load, node, rule, item))
 		status = -1;
-	if (item->each)
+	if (item->each_name)
 		cel_env_undeclare(load->rules->env, 1);
 	if (!item->kinds && !status)
 		status = rules_complain(load, node, "%s assigns nothing; it wants roles, skills, "
