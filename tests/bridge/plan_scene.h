@@ -3,7 +3,8 @@
  *
  * Lines (words apart by one space, "_" in a value stands for a space):
  *   person ID [user=N] [name=N] [ext=T|-] [ATTR[.TYPE][:OWN]=VALUE] [own:KIND=OWN]
- *             [boss[:OWN]=ID] [stated:KIND] [KIND=NAME[:LEVEL|@DIVISION]] [problem:person|note|KIND]
+ *             [boss[:OWN]=ID] [clear:ATTR[.TYPE]=OWN] [skip=REASON] [stated:KIND]
+ *             [KIND=NAME[:LEVEL|@DIVISION]] [problem:person|note|KIND]
  *   account ID [user=N] [ext=T] [state=inactive|deleted] [ATTR=V] [KIND=NAME...]
  *             [unknown:KIND]
  *   link PERSON ACCOUNT [left] [ATTR=V] [KIND=NAME...] [try:KIND=NAME...]
@@ -254,6 +255,13 @@ static inline void scene_person_word(struct scene *scene, struct record *record,
 	} else if (strncmp(word.key, "boss", 4) == 0) {
 		record->manager_dn = arena_printf(&scene->mem, "cn=%s", word.value);
 		record->manager_own = own ? scene_own(own + 1) : OWN_MANAGE;
+	} else if (strncmp(word.key, "clear:", 6) == 0) {
+		struct record_field *f = &l->fields[l->field_count++];
+
+		*f = (struct record_field){ .own = scene_own(word.value) };
+		f->field = scene_field(word.key + 6, NULL);
+	} else if (strcmp(word.key, "skip") == 0) {
+		record->skip_reason = word.value;
 	} else if (strcmp(word.key, "user") == 0) {
 		scene_put(l, SCIM_ATTR_USER_NAME, word.value);
 	} else if (strcmp(word.key, "name") == 0) {
@@ -492,6 +500,9 @@ static inline void scene_print(struct scene *scene, struct buf *out)
 	for (size_t i = 0; i < plan->skips.count; i++)
 		buf_addf(out, "%s %s: %s\n", plan->skips.items[i].whole ? "left" : "part",
 			 plan->skips.items[i].id, plan->skips.items[i].text);
+	for (size_t i = 0; i < plan->by_rule.count; i++)
+		buf_addf(out, "by rule %s: %s\n", plan->by_rule.items[i].id,
+			 plan->by_rule.items[i].text);
 	for (size_t i = 0; i < plan->steps.count; i++)
 		scene_print_step(plan, &plan->steps.items[i], out);
 }

@@ -219,6 +219,18 @@ static const struct row profiles[] = {
 	  "a division Berlin -> Bern\n" },
 	{ "a division that is not there", "person a division=Berne title=T\n" BARE "\nlink a A\n",
 	  "left a: division \"Berne\" is not in the tenant; nearest: \"Bern\"\n" },
+	{ "row 15", "person a clear:title=manage clear:phoneNumbers.work=manage\n" BARE
+	  "title=T phoneNumbers.work=+1 phoneNumbers.home=+2\nlink a A\n",
+	  "a set title T -> -\na set phoneNumbers.work +1 -> -\n" },
+	{ "row 15, nothing is there", "person a clear:title=manage\n" BARE "\nlink a A\n", "" },
+	{ "row 15, a new account", "person a clear:title=manage\n",
+	  "a create a@x\na set externalId - -> a\na set displayName - -> a\n" },
+	{ "row 15, merge, ours", "person a clear:title=merge\n" BARE
+	  "title=T\nlink a A title=T\n", "a set title T -> -\n" },
+	{ "row 15, merge, somebody else's", "person a clear:title=merge\n" BARE
+	  "title=T\nlink a A title=U\n", "" },
+	{ "row 15, seed", "person a clear:title=seed\n" BARE "title=T\nlink a A\n", "" },
+	{ "row 15, never", "person a clear:title=never\n" BARE "title=T\nlink a A\n", "" },
 	{ "row 14", "person a givenName=Ann\nperson b givenName=Bob title=T\n" BARE
 	  "\naccount B user=b@x displayName=b ext=b\nlink a A\nlink b B\n",
 	  "warning: the tenant has no attribute givenName for users; it is left out\n"
@@ -300,6 +312,8 @@ static const struct row states[] = {
 	  "account B user=b@x displayName=b ext=b\nlink b B\n", "" },
 	{ "row 27", "person a problem:person title=T\n" BARE "\nlink a A\n",
 	  "left a: it is odd\n" },
+	{ "row 30", "person a skip=not_now\nperson b skip=never\n" BARE
+	  "title=T role=Agent\nlink a A\n", "by rule a: not now\nby rule b: never\n" },
 	{ "people stand in the order of their ids", "person c\nperson a\nperson b\n",
 	  "a create a@x\na set externalId - -> a\na set displayName - -> a\n"
 	  "b create b@x\nb set externalId - -> b\nb set displayName - -> b\n"
