@@ -162,12 +162,15 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/dirbridge
 	install -m 755 $(BUILD)/dirbridge $(BUILD)/dirbridge-sandbox $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/dirbridge/
+	[ ! -d mappings/stock ] || { \
+		install -d $(DESTDIR)$(PREFIX)/share/dirbridge/mappings/stock && \
+		install -m 644 mappings/stock/*.yaml $(DESTDIR)$(PREFIX)/share/dirbridge/mappings/stock/; }
 	cd examples && find . -type d -exec install -d '$(abspath $(DESTDIR)$(PREFIX))/share/doc/dirbridge/examples/{}' \; \
 		&& find . -type f -exec install -m 644 '{}' '$(abspath $(DESTDIR)$(PREFIX))/share/doc/dirbridge/examples/{}' \;
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/dirbridge $(DESTDIR)$(PREFIX)/bin/dirbridge-sandbox
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dirbridge
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dirbridge $(DESTDIR)$(PREFIX)/share/dirbridge
 
 help:
 	@echo 'make deps       install the Debian packages that build, tests and demo need'

@@ -169,6 +169,7 @@ static struct record *finish(struct mapper *m, const char *id, const char *dn)
 		.dn = dn,
 		.rule = block_names(m),
 		.skip_reason = m->skip_reason,
+		.skip_origin = m->skip_origin,
 		.match = m->matcher->match,
 		.match_count = m->matcher->match_count,
 		.kinds_stated = m->kinds_stated,
@@ -264,8 +265,10 @@ static bool is_skipped(struct mapper *m, const struct people_block *block)
 		struct err err = ERR_INIT;
 		int skips = condition(skip->when, &m->act, m->scratch, &err);
 
-		if (skips > 0)
+		if (skips > 0) {
 			m->skip_reason = skip_reason(m, skip);
+			m->skip_origin = skip->origin;
+		}
 		OBSERVE(m, .kind = MAP_SKIP, .origin = skip->origin, .program = skip->when,
 			.tmpl = &skip->reason, .result = skips, .text = m->skip_reason,
 			.err = &err);

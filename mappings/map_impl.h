@@ -29,6 +29,7 @@ struct mapper {
 	unsigned note_count;
 	uint8_t kinds_stated;
 	const char *manager_dn, *skip_reason;
+	origin_id skip_origin;
 	enum own manager_own;
 	origin_id manager_origin;
 };

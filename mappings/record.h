@@ -69,6 +69,7 @@ struct record {
 	const char *dn;
 	const char *rule;     /* name of the people block; of several (mode: all) with ", " */
 	const char *skip_reason; /* not NULL: in scope, but a rule leaves them as they are */
+	origin_id skip_origin;
 	const uint8_t *match; /* enum scim_attr in order; first is strong */
 	uint8_t match_count;
 	uint8_t kinds_stated; /* bit per assign_kind that a rule stated for this person */

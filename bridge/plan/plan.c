@@ -40,7 +40,7 @@ void plan_skip_by_rule(struct planner *p, const struct subject *subject)
 	struct plan_skip skip = {
 		.id = subject->record->id, .dn = subject->record->dn,
 		.user_name = subject_user_name(subject), .whole = true,
-		.text = subject->record->skip_reason,
+		.text = subject->record->skip_reason, .origin = subject->record->skip_origin,
 	};
 
 	vec_push(&p->plan->by_rule, skip);
