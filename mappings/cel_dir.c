@@ -321,6 +321,26 @@ CEL_FN(dn_part)
 	return cel_failf(c, n, "%s", err.text);
 }
 
+/*
+ * A person, by DN: the form in which equal names are equal bytes, so that the mapper finds
+ * the person whatever way the value is spelled. The root DN names nobody.
+ */
+CEL_FN(ref)
+{
+	struct err err = ERR_INIT;
+	struct slice norm, dn = args[0].as.s;
+
+	(void)argc;
+	if (!cel_charge(c, n, 64 * 16 + dn.len))
+		return false;
+	if (dn.len && dn_normalize(c->mem, dn.data, dn.len, &norm, &err) == 0 && norm.len) {
+		*out = cel_string(norm);
+		return true;
+	}
+	return cel_failf(c, n, "ref() needs the DN of a person: %s",
+			 err.kind == ERR_NONE ? "this text is empty" : err.text);
+}
+
 /* ASCII forms of U+00A0 to U+024F: the letter without its marks, or what it is written as. */
 static const char latin[][3] = {
 	" ", "", "", "", "", "", "", "", "", "", "a", "\"", "", "", "", "", "", "", "2",
