@@ -79,6 +79,13 @@ struct cel_place {
 	unsigned line, column;
 };
 
+/*
+ * The tables that lookup() finds; NULL = none. They must outlive the environment and every
+ * program compiled with it.
+ */
+struct tables;
+void cel_env_tables(struct cel_env *env, const struct tables *tables);
+
 struct cel_program;
 /*
  * Compile `text`. The result is NULL and *err set on failure: -1.
@@ -179,6 +186,10 @@ struct cel_once {
 	bool check;      /* with the checker */
 	int64_t now_s;
 	const char *dn;  /* of the entry; may be NULL */
+	const struct tables *tables; /* may be NULL */
+	/* The groups that the entry is in; NULL: it is not known for any group. */
+	const char *const *groups;
+	size_t group_count;
 };
 /*
  * Compile and evaluate `text` over an entry of these attributes, and add the one line of

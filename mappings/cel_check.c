@@ -26,6 +26,7 @@ const size_t cel_fn_count = sizeof(cel_fns) / sizeof(*cel_fns);
 struct cel_env {
 	struct layout *layout;
 	struct group_names *groups;
+	const struct tables *tables;
 	VEC(const char *) vars;
 	struct arena mem;
 };
@@ -47,6 +48,11 @@ void cel_env_free(struct cel_env *env)
 	vec_release(&env->vars);
 	arena_release(&env->mem);
 	mem_free(env);
+}
+
+void cel_env_tables(struct cel_env *env, const struct tables *tables)
+{
+	env->tables = tables;
 }
 
 unsigned cel_env_declare(struct cel_env *env, const char *name)
@@ -652,11 +658,23 @@ static bool unknown_fn(struct binder *b, struct cel_node *n, struct slice name)
 
 static bool prepare(struct binder *b, struct cel_node *n)
 {
+	const struct tables *tables = b->env ? b->env->tables : NULL;
 	struct err err = ERR_INIT;
 
-	if (!n->fn->prepare || n->fn->prepare(b->mem, n, &n->extra, &err) == 0)
+	if (!n->fn->prepare || n->fn->prepare(b->mem, tables, n, &n->extra, &err) == 0)
 		return true;
 	return unknown(b, n, "%s", err.text);
+}
+
+static bool wrong_count(struct binder *b, struct cel_node *n, const struct cel_fn *fn)
+{
+	char range[40] = "";
+
+	if (fn->max > fn->min)
+		snprintf(range, sizeof(range), " to %u", fn->max);
+	return unknown(b, n, "no such overload: %s() with %u argument%s; it takes %u%s%s", fn->name,
+		       n->count, n->count == 1 ? "" : "s", fn->min, range,
+		       fn->style & CEL_MEMBER ? ", the receiver included" : "");
 }
 
 static bool bind_fn(struct binder *b, struct cel_node *n, struct slice name,
@@ -668,9 +686,7 @@ static bool bind_fn(struct binder *b, struct cel_node *n, struct slice name,
 	if (!fn)
 		return unknown_fn(b, n, name);
 	if (n->count < fn->min || n->count > fn->max)
-		return unknown(b, n, "no such overload: %s() with %u argument%s; it takes %u to %u"
-			       "%s", fn->name, n->count, n->count == 1 ? "" : "s", fn->min,
-			       fn->max, fn->style & CEL_MEMBER ? ", the receiver included" : "");
+		return wrong_count(b, n, fn);
 	n->op = N_FN;
 	n->fn = fn;
 	n->types = fn->result;

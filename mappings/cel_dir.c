@@ -262,13 +262,14 @@ static uint32_t uac_bit(struct slice name)
 	return 0;
 }
 
-int cel_prepare_uac(struct arena *mem, const struct cel_node *n, void **ret_extra,
-		    struct err *err)
+int cel_prepare_uac(struct arena *mem, const struct tables *tables, const struct cel_node *n,
+		    void **ret_extra, struct err *err)
 {
 	const char *names[UAC_FLAGS];
 	struct slice name;
 	int near;
 
+	(void)tables;
 	(void)ret_extra;
 	if (n->kids[1]->op != N_CONST || n->kids[1]->value.type != CEL_STRING)
 		return 0;

@@ -305,9 +305,12 @@ bool cel_time_add(struct cel_ctx *c, const struct cel_node *n, const struct cel_
 
 typedef bool cel_fn_call(struct cel_ctx *c, const struct cel_node *n,
 			 const struct cel_value *args, unsigned argc, struct cel_value *out);
-/* Once, when an argument is constant; *ret_extra goes into the node. -1 with *err set. */
-typedef int cel_fn_prepare(struct arena *mem, const struct cel_node *n, void **ret_extra,
-			   struct err *err);
+/*
+ * Once, while compiling, for what depends on constant arguments alone; *ret_extra goes into
+ * the node. `tables` may be NULL. -1 with *err set.
+ */
+typedef int cel_fn_prepare(struct arena *mem, const struct tables *tables,
+			   const struct cel_node *n, void **ret_extra, struct err *err);
 
 enum cel_style { CEL_GLOBAL = 1, CEL_MEMBER = 2, CEL_BOTH = 3 };
 
@@ -345,7 +348,7 @@ extern const size_t cel_fn_count;
 #include "mappings/cel_fn.def"
 #undef FN
 
-cel_fn_prepare cel_prepare_pattern, cel_prepare_zone, cel_prepare_uac;
+cel_fn_prepare cel_prepare_pattern, cel_prepare_zone, cel_prepare_uac, cel_prepare_lookup;
 
 /* Patterns, cel_re.c */
 struct cel_re;

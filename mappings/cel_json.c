@@ -28,6 +28,23 @@ static int print_result(const struct cel_value *value, struct buf *out, struct e
 	return err_set(err, ERR_LIMIT, "the value is too long to be printed");
 }
 
+/* Who is in which group: as told, or not known at all. */
+static void answer_groups(struct arena *mem, const struct group_names *groups,
+			  const struct cel_once *how, struct entry *entry)
+{
+	unsigned char *answers;
+
+	if (!how->groups)
+		return;
+	answers = arena_alloc(mem, groups->names.count + 1);
+	for (size_t i = 0; i < groups->names.count; i++)
+		for (size_t g = 0; g < how->group_count; g++)
+			if (strcmp(groups->names.items[i], how->groups[g]) == 0)
+				answers[i] = GROUP_YES;
+	entry->groups = answers;
+	entry->group_count = (unsigned)groups->names.count;
+}
+
 static int evaluate(struct arena *mem, struct slice text, const struct cel_attr *attrs,
 		    size_t count, const struct cel_once *how, struct layout *layout,
 		    struct buf *out, struct err *err)
@@ -58,9 +75,11 @@ static int evaluate(struct arena *mem, struct slice text, const struct cel_attr 
 	act.entry = &entry;
 	group_names_init(&groups);
 	env = cel_env_new(layout, &groups);
+	cel_env_tables(env, how->tables);
 	rc = (how->check ? cel_compile : cel_compile_unchecked)(mem, env, text,
 								(struct cel_place){ 0 },
 								&program, err);
+	answer_groups(mem, &groups, how, &entry);
 	if (rc == 0)
 		rc = cel_eval(program, &act, mem, &value, err);
 	if (rc == 0)

@@ -441,12 +441,13 @@ int cel_re_match(struct cel_ctx *c, const struct cel_node *n, const struct cel_r
 	return rc == PCRE2_ERROR_NOMATCH ? 0 : sweep(c, n, re, subject);
 }
 
-int cel_prepare_pattern(struct arena *mem, const struct cel_node *n, void **ret_extra,
-			struct err *err)
+int cel_prepare_pattern(struct arena *mem, const struct tables *tables, const struct cel_node *n,
+			void **ret_extra, struct err *err)
 {
 	struct cel_re *re;
 	char text[200];
 
+	(void)tables;
 	if (n->kids[1]->op != N_CONST || n->kids[1]->value.type != CEL_STRING)
 		return 0;
 	if (cel_re_compile(mem, n->kids[1]->value.as.s, &re, text, sizeof(text)) < 0)

@@ -618,12 +618,13 @@ bool cel_zone_find(struct arena *mem, struct slice name, const struct cel_zone *
 	return zone_name_ok(name) && load_file(mem, name, zone);
 }
 
-int cel_prepare_zone(struct arena *mem, const struct cel_node *n, void **ret_extra,
-		     struct err *err)
+int cel_prepare_zone(struct arena *mem, const struct tables *tables, const struct cel_node *n,
+		     void **ret_extra, struct err *err)
 {
 	const struct cel_zone *zone;
 	struct slice name;
 
+	(void)tables;
 	if (n->count < 2 || n->kids[1]->op != N_CONST)
 		return 0;
 	name = n->kids[1]->value.as.s;

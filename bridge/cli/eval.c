@@ -5,10 +5,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bridge/cli/cli.h"
 #include "bridge/directory/ldif.h"
 #include "mappings/cel.h"
+#include "mappings/table.h"
 #include "scim/base/buf.h"
 #include "scim/base/clock.h"
 #include "scim/base/banned.h"
@@ -18,6 +20,9 @@
 static const struct cli_option options[] = {
 	{ "entry", 0, "FILE", "evaluate over the first entry of this LDIF file" },
 	{ "stdin", 0, NULL, "read lines {\"expr\", \"entry\": {attr: [values]}}, answer each" },
+	{ "table", 0, "NAME=FILE", "a table for lookup(), CSV or YAML; may be repeated" },
+	{ "group", 0, "NAME", "the entry is in this group, and in no other that is not given; may "
+			      "be repeated" },
 	{ "check", 0, NULL, "check names and types first, as when rules are loaded" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -113,34 +118,74 @@ static int answer_one(const char *expr, const char *path, struct cel_once *how)
 	return code;
 }
 
-static int run(const struct cli_command *self, int argc, char **argv)
+static int load_table(struct tables *tables, const char *given, struct err *err)
 {
-	struct err err = ERR_INIT;
-	struct cli_args args;
-	struct cel_once how;
-	int code = EXIT_USAGE;
-	bool lines;
+	const char *equals = strchr(given, '=');
+	struct arena mem = ARENA_INIT;
+	int status;
 
-	if (cli_parse(self, argc, argv, &args) < 0) {
-		cli_args_release(&args);
-		return EXIT_USAGE;
+	if (!equals || equals == given || !equals[1])
+		return err_set(err, ERR_USAGE, "--table takes NAME=FILE, not \"%s\"", given);
+	status = tables_load(tables, arena_strndup(&mem, given, (size_t)(equals - given)),
+			     equals + 1, err);
+	arena_release(&mem);
+	return status;
+}
+
+/* What --table and --group say; the groups' names stay in argv. */
+static int take_surroundings(const struct cli_args *args, struct tables *tables,
+			     const char ***ret_groups, struct cel_once *how, struct err *err)
+{
+	const char *given;
+
+	for (size_t i = 0; (given = cli_value_at(args, "table", i)) != NULL; i++)
+		if (load_table(tables, given, err))
+			return -1;
+	how->tables = tables;
+	for (size_t i = 0; (given = cli_value_at(args, "group", i)) != NULL; i++) {
+		*ret_groups = mem_realloc(*ret_groups, (i + 1) * sizeof(**ret_groups));
+		(*ret_groups)[i] = given;
+		how->group_count = i + 1;
 	}
-	how = (struct cel_once){
-		.check = cli_flag(&args, "check"),
+	how->groups = *ret_groups;
+	return 0;
+}
+
+static int answer(const struct cli_args *args)
+{
+	struct cel_once how = {
+		.check = cli_flag(args, "check"),
 		.now_s = clock_now_us(clock_system()) / 1000000,
 	};
-	lines = cli_flag(&args, "stdin");
-	if (args.help) {
-		code = EXIT_DONE;
-	} else if (lines == (args.operands.count == 1) || (lines && cli_value(&args, "entry"))) {
+	struct tables *tables = tables_new();
+	const char **groups = NULL;
+	bool lines = cli_flag(args, "stdin");
+	struct err err = ERR_INIT;
+	int code = EXIT_USAGE;
+
+	if (lines == (args->operands.count == 1) || (lines && cli_value(args, "entry")))
 		err_set(&err, ERR_USAGE, "eval takes one expression, or --stdin without "
 			"expression and --entry");
+	else
+		take_surroundings(args, tables, &groups, &how, &err);
+	if (err.kind != ERR_NONE)
 		cli_say_error(&err);
-	} else if (lines) {
+	else if (lines)
 		code = answer_lines(&how);
-	} else {
-		code = answer_one(args.operands.items[0], cli_value(&args, "entry"), &how);
-	}
+	else
+		code = answer_one(args->operands.items[0], cli_value(args, "entry"), &how);
+	mem_free(groups);
+	tables_free(tables);
+	return code;
+}
+
+static int run(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_args args;
+	int code = EXIT_USAGE;
+
+	if (cli_parse(self, argc, argv, &args) == 0)
+		code = args.help ? EXIT_DONE : answer(&args);
 	cli_args_release(&args);
 	return code;
 }
