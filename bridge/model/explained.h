@@ -83,6 +83,7 @@ struct explained_change {
 	const struct step *step;           /* NULL = nothing is done */
 	unsigned row;                      /* of the table in plan.h; 0 = none of it */
 	const char *why;
+	bool as_wanted;
 	origin_id origin;
 };
 

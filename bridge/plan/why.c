@@ -164,6 +164,7 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 	if (c->present && scim_value_same((enum scim_attr)f->field.attr, c->present, c->wanted)) {
 		c->row = 12;
 		c->why = "as wanted";
+		c->as_wanted = true;
 	} else if (w->whole) {
 		c->row = 27;
 		c->why = "the person is left as they are";
@@ -178,8 +179,10 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 		   !w->account->external_id_known) {
 		c->row = 0;
 		c->why = "not asked for: the account is linked already";
+		c->as_wanted = c->recorded && strcmp(c->recorded, c->wanted) == 0;
 	} else if (fresh) {
 		c->row = f->field.attr == SCIM_ATTR_ACTIVE ? 20 : 14;
+		c->as_wanted = c->row == 20;
 		c->why = c->row == 20 ? "a new account is active"
 				      : "the tenant has no such attribute for users";
 	} else {
@@ -328,6 +331,7 @@ static void why_wanted(const struct why *w, const struct assignment *a,
 		c->row = recorded->level == present->level ? 10 : 11;
 	if (c->step)
 		return;
+	c->as_wanted = same;
 	if (same)
 		c->why = "as wanted";
 	else if (frozen)

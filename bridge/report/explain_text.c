@@ -11,7 +11,8 @@
 #define COLUMNS_MIN 60
 #define COLUMNS_MAX 160
 #define NAME_MAX_COLUMNS 28
-#define VALUE_COLUMNS 34
+#define VALUE_COLUMNS 36
+#define CHANGE_COLUMNS 58
 #define VALUES_SHOWN 5 /* of one attribute of the entry */
 
 struct page {
@@ -293,21 +294,33 @@ static const char *rule_name(struct page *page, origin_id id)
 	return id ? rules_origin(page->report->rules, id)->rule : "";
 }
 
-static size_t widest_rule(struct page *page)
+/* Columns of names and places of rules, so that the reasons stand below each other. */
+struct rule_columns {
+	size_t name, place;
+};
+
+static struct rule_columns rule_columns(struct page *page)
 {
-	size_t widest = 8;
+	struct rule_columns widest = { 8, 8 };
 
 	for (unsigned i = 0; i < page->who->event_count; i++) {
 		const struct explained_event *e = &page->who->events[i];
 		size_t len = strlen(rule_name(page, e->origin));
 
-		if (e->kind != MAP_FIELD && e->kind != MAP_ASSIGN && len > widest)
-			widest = len;
+		if (e->kind == MAP_FIELD || e->kind == MAP_ASSIGN)
+			continue;
+		widest.name = len > widest.name ? len : widest.name;
+		fresh(page);
+		add_place(page, &page->line, e->origin);
+		len = utf8_width(page->line.data, page->line.len);
+		widest.place = len > widest.place ? len : widest.place;
 	}
-	return widest < 40 ? widest : 40;
+	widest.name = widest.name < 40 ? widest.name : 40;
+	widest.place = widest.place < 40 ? widest.place : 40;
+	return widest;
 }
 
-static void put_why(struct page *page, const struct explained_event *e)
+static void say_why(struct page *page, const struct explained_event *e)
 {
 	fresh(page);
 	if (e->element) {
@@ -331,7 +344,6 @@ static void put_why(struct page *page, const struct explained_event *e)
 		buf_addstr(&page->line, page->line.len ? ": " : "");
 		show(&page->line, e->error);
 	}
-	put_wrapped(page, 6, '.', page->line.data);
 }
 
 static void put_part(struct page *page, const struct explained_part *part)
@@ -351,16 +363,28 @@ static void put_part(struct page *page, const struct explained_part *part)
 	put_wrapped(page, 6 + 2 * (part->depth < 20 ? part->depth : 20), '.', page->line.data);
 }
 
-static void put_rule(struct page *page, const struct explained_event *e, size_t columns)
+/* Why stands behind the place, or below where that is too narrow. */
+static void put_rule(struct page *page, const struct explained_event *e,
+		     const struct rule_columns *columns)
 {
+	size_t used = 4 + columns->name + 2 + columns->place + 2;
+
 	fresh(page);
 	show(&page->line, rule_name(page, e->origin));
 	put_sign(page, e->result > 0 ? '+' : e->result < 0 ? '!' : '-');
-	put_padded(&page->p, page->line.data, columns);
-	fputs("  ", page->p.out);
-	put_place(page, e->origin);
-	fputc('\n', page->p.out);
-	put_why(page, e);
+	put_padded(&page->p, page->line.data, columns->name);
+	fprintf(page->p.out, "  %s", paint(&page->p, '.'));
+	fresh(page);
+	add_place(page, &page->line, e->origin);
+	put_padded(&page->p, page->line.data, columns->place);
+	fputs(plain(&page->p), page->p.out);
+	say_why(page, e);
+	if (used + utf8_width(page->line.data, page->line.len) <= page->columns) {
+		fprintf(page->p.out, "  %s\n", page->line.data);
+	} else {
+		fputc('\n', page->p.out);
+		put_wrapped(page, 6, ' ', page->line.data);
+	}
 	for (unsigned i = 0; page->report->all && i < e->parts.count; i++)
 		put_part(page, &e->parts.items[i]);
 }
@@ -374,7 +398,7 @@ static unsigned put_those(struct page *page, const char *title, bool fired, bool
 			  unsigned held)
 {
 	const struct explained *who = page->who;
-	size_t columns = widest_rule(page);
+	struct rule_columns columns = rule_columns(page);
 	unsigned shown = 0;
 
 	for (unsigned i = 0; i < who->event_count; i++) {
@@ -385,7 +409,7 @@ static unsigned put_those(struct page *page, const char *title, bool fired, bool
 			continue;
 		if (title && !shown++)
 			heading(page, title);
-		put_rule(page, e, columns);
+		put_rule(page, e, &columns);
 	}
 	return shown;
 }
@@ -636,29 +660,41 @@ static void add_subject(struct buf *out, const struct explained_change *c)
 	}
 }
 
+/* Nothing to do and nothing to say: named together at the end. */
 static bool is_quiet(const struct explained_change *c)
 {
-	return !c->step && c->why && strcmp(c->why, "as wanted") == 0;
+	return !c->step && c->as_wanted;
+}
+
+static char change_sign(const struct explained_change *c)
+{
+	if (!c->step)
+		return '=';
+	if (!c->wanted)
+		return '-';
+	return c->present ? '~' : '+';
 }
 
 static void put_change(struct page *page, const struct explained_change *c)
 {
 	bool has_level = c->assignment && (c->kind == ASSIGN_SKILL || c->kind == ASSIGN_LANGUAGE);
-	char sign = c->step ? step_row(c->step->kind)->sign : '=';
 
-	put_sign(page, sign);
+	put_sign(page, change_sign(c));
 	fresh(page);
 	add_subject(&page->line, c);
 	if (!c->assignment || has_level) {
-		buf_addstr(&page->line, ": ");
-		add_quoted(&page->line, c->present, has_level);
-		buf_addstr(&page->line, " -> ");
+		buf_addstr(&page->line, has_level ? " " : ": ");
+		if (c->present) {
+			add_quoted(&page->line, c->present, has_level);
+			buf_addstr(&page->line, " -> ");
+		}
 		add_quoted(&page->line, c->wanted, has_level);
 	}
 	if (c->step && c->step->drift)
 		buf_addstr(&page->line, c->wanted ? "  (changed by others)" : "  (not ours)");
-	fputs(page->line.data, page->p.out);
-	fputs("  ", page->p.out);
+	/* What nobody wants has no rule to name. */
+	put_padded(&page->p, page->line.data, c->origin ? CHANGE_COLUMNS : 0);
+	fputs(c->origin ? "  " : "", page->p.out);
 	put_place(page, c->origin);
 	fputc('\n', page->p.out);
 	fresh(page);

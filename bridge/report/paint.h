@@ -30,6 +30,9 @@ static inline const char *paint(const struct painter *p, char sign)
 		return "\033[1;31m";
 	case '.':
 		return "\033[2m";
+	case ' ':
+	case '=':
+		return "";
 	default:
 		return "\033[1m";
 	}
