@@ -368,7 +368,13 @@ static void put_rule(struct page *page, const struct explained_event *e,
 		     const struct rule_columns *columns)
 {
 	size_t used = 4 + columns->name + 2 + columns->place + 2;
+	struct buf why;
+	bool beside;
 
+	buf_init(&why, 1 << 20);
+	say_why(page, e);
+	buf_add(&why, page->line.data, page->line.len);
+	beside = used + utf8_width(why.data, why.len) <= page->columns;
 	fresh(page);
 	show(&page->line, rule_name(page, e->origin));
 	put_sign(page, e->result > 0 ? '+' : e->result < 0 ? '!' : '-');
@@ -376,15 +382,12 @@ static void put_rule(struct page *page, const struct explained_event *e,
 	fprintf(page->p.out, "  %s", paint(&page->p, '.'));
 	fresh(page);
 	add_place(page, &page->line, e->origin);
-	put_padded(&page->p, page->line.data, columns->place);
-	fputs(plain(&page->p), page->p.out);
-	say_why(page, e);
-	if (used + utf8_width(page->line.data, page->line.len) <= page->columns) {
-		fprintf(page->p.out, "  %s\n", page->line.data);
-	} else {
-		fputc('\n', page->p.out);
-		put_wrapped(page, 6, ' ', page->line.data);
-	}
+	put_padded(&page->p, page->line.data, beside ? columns->place : 0);
+	fprintf(page->p.out, "%s%s%s\n", plain(&page->p), beside ? "  " : "",
+		beside ? why.data : "");
+	if (!beside)
+		put_wrapped(page, 6, ' ', why.data);
+	buf_release(&why);
 	for (unsigned i = 0; page->report->all && i < e->parts.count; i++)
 		put_part(page, &e->parts.items[i]);
 }
