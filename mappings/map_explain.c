@@ -19,7 +19,8 @@ void map_event_explain(const struct map_event *event, struct arena *mem, cel_par
 {
 	if (event->program)
 		cel_explain(event->program, event->act, mem, fn, ctx);
-	if (!event->tmpl)
+	/* The words of a reason decide nothing. */
+	if (!event->tmpl || event->kind == MAP_SKIP)
 		return;
 	explain_template(event->tmpl, event->act, mem, fn, ctx);
 	if (event->kind == MAP_ASSIGN) {

@@ -161,7 +161,9 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 	bool fresh = w->person && w->person->change == PERSON_CREATE;
 
 	c->row = 13;
-	if (c->present && scim_value_same((enum scim_attr)f->field.attr, c->present, c->wanted)) {
+	if (c->present && c->wanted ? scim_value_same((enum scim_attr)f->field.attr, c->present,
+						      c->wanted)
+				    : c->present == c->wanted) {
 		c->row = 12;
 		c->why = "as wanted";
 		c->as_wanted = true;
@@ -179,7 +181,7 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 		   !w->account->external_id_known) {
 		c->row = 0;
 		c->why = "not asked for: the account is linked already";
-		c->as_wanted = c->recorded && strcmp(c->recorded, c->wanted) == 0;
+		c->as_wanted = same_key(c->recorded, c->wanted);
 	} else if (fresh) {
 		c->row = f->field.attr == SCIM_ATTR_ACTIVE ? 20 : 14;
 		c->as_wanted = c->row == 20;

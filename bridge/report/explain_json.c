@@ -208,6 +208,8 @@ static void put_rule(struct page *page, const struct explained_event *e)
 	if (e->kind == MAP_EACH)
 		json_out_member_int(out, "elements", (int64_t)e->count);
 	put_why(page, e);
+	if (e->kind == MAP_SKIP)
+		put_optional(out, "reason", e->text);
 	put_optional(out, "error", e->error);
 	if (e->conditional && e->result <= 0 && e->kind != MAP_EACH) {
 		put_flag(out, "near", explain_is_near(e));

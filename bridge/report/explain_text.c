@@ -329,8 +329,15 @@ static void say_why(struct page *page, const struct explained_event *e)
 			       strlen(e->element) < 80 ? strlen(e->element) : 80);
 		buf_addstr(&page->line, ": ");
 	}
-	if (!e->conditional)
+	if (e->kind == MAP_SKIP && e->text) {
+		buf_addstr(&page->line, "left as they are: ");
+		show(&page->line, e->text);
+		buf_addstr(&page->line, ": ");
+	}
+	if (!e->conditional && e->result > 0)
 		buf_addstr(&page->line, "always");
+	else if (!e->conditional) /* a date decided, and the error tells */
+		show(&page->line, e->error);
 	else if (e->result <= 0 && e->missing.count)
 		explain_missing(&page->line, page->who, &e->missing);
 	else
@@ -499,6 +506,8 @@ static void put_field(struct page *page, const struct explained_event *e, size_t
 	fresh(page);
 	if (e->result > 0)
 		show(&page->line, e->text);
+	else if (e->result == 0 && field)
+		buf_addstr(&page->line, "emptied");
 	else
 		buf_addstr(&page->line, e->result < 0 ? "failed" : "not stated");
 	put_row(page, e->result > 0 ? '+' : e->result < 0 ? '!' : '-', name.data, columns,

@@ -53,9 +53,11 @@ static inline void put_padded(const struct painter *p, const char *text, size_t 
 		fputc(' ', p->out);
 }
 
+/* NULL is nothing. */
 static inline void show(struct buf *line, const char *text)
 {
-	buf_addvisible(line, text, strlen(text));
+	if (text)
+		buf_addvisible(line, text, strlen(text));
 }
 
 #endif

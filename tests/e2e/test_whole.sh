@@ -90,7 +90,7 @@ c=$work/dirbridge.yaml
 # --- the main job ------------------------------------------------------------------------
 expect "version" 0 'dirbridge [0-9]' --version
 expect "help" 0 'Commands:' --help
-for command in check eval plan apply runs status; do
+for command in check eval explain plan apply runs status; do
 	expect "help of $command" 0 "Usage: dirbridge $command" "$command" --help
 done
 expect "status before any run" 1 'no good run' status -c "$c"
