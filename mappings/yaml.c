@@ -180,21 +180,40 @@ static int check_key(struct parser *p, const struct yaml_node *key, struct map *
 	return 0;
 }
 
+/* A collection in brackets ends with its bracket, one in block style with its last text. */
+static void close_collection(struct parser *p, struct yaml_node *node, const yaml_mark_t *end)
+{
+	const struct yaml_node *last;
+	const char *stop = node->source.data;
+
+	node->flow = *stop == '{' || *stop == '[';
+	if (node->flow) {
+		cursor_to(p, end);
+		stop = p->text + p->at.byte;
+	} else if (node->count) {
+		last = node->items[node->count - 1];
+		stop = last->source.data + last->source.len;
+		while (stop > node->source.data && strchr(" \t\r\n", stop[-1]))
+			stop--;
+	}
+	node->source.len = (size_t)(stop - node->source.data);
+}
+
 static int parse_map(struct parser *p, unsigned depth, struct yaml_node *node)
 {
 	node_vec keys = { 0 }, items = { 0 };
 	struct map seen = { 0 };
+	yaml_mark_t end;
 	int status = -1;
 
 	for (;;) {
 		struct yaml_node *key, *value;
 		yaml_event_t event;
-		bool end;
 
 		if (next_event(p, &event))
 			goto out;
-		end = event.type == YAML_MAPPING_END_EVENT;
-		if (end) {
+		if (event.type == YAML_MAPPING_END_EVENT) {
+			end = event.end_mark;
 			yaml_event_delete(&event);
 			break;
 		}
@@ -207,6 +226,7 @@ static int parse_map(struct parser *p, unsigned depth, struct yaml_node *node)
 	node->count = (unsigned)keys.count;
 	keep(p, &keys, &node->keys);
 	keep(p, &items, &node->items);
+	close_collection(p, node, &end);
 	status = 0;
 out:
 	vec_release(&keys);
@@ -218,6 +238,7 @@ out:
 static int parse_list(struct parser *p, unsigned depth, struct yaml_node *node)
 {
 	node_vec items = { 0 };
+	yaml_mark_t end;
 
 	for (;;) {
 		struct yaml_node *item;
@@ -228,6 +249,7 @@ static int parse_list(struct parser *p, unsigned depth, struct yaml_node *node)
 			return -1;
 		}
 		if (event.type == YAML_SEQUENCE_END_EVENT) {
+			end = event.end_mark;
 			yaml_event_delete(&event);
 			break;
 		}
@@ -239,6 +261,7 @@ static int parse_list(struct parser *p, unsigned depth, struct yaml_node *node)
 	}
 	node->count = (unsigned)items.count;
 	keep(p, &items, &node->items);
+	close_collection(p, node, &end);
 	return 0;
 }
 
@@ -257,6 +280,9 @@ static int parse_collection(struct parser *p, yaml_event_t *event, unsigned dept
 		return refuse(p, &event->start_mark, "nested too deeply");
 	if (new_node(p, event, map ? YAML_MAP : YAML_LIST, &node))
 		return -1;
+	node->source = slice_of(p->text + p->at.byte, 0);
+	node->source_line = node->line;
+	node->source_column = node->column;
 	*ret = node;
 	return map ? parse_map(p, depth, node) : parse_list(p, depth, node);
 }

@@ -37,7 +37,8 @@ struct yaml_node {
 	unsigned count;              /* list items, map members */
 	struct yaml_node **keys;     /* of a map, all YAML_TEXT */
 	struct yaml_node **items;    /* of a list or map */
-	struct slice source;         /* text as it stands in the file, from its place: */
+	bool flow;                   /* a list or map in brackets */
+	struct slice source;         /* as it stands in the file, from its place: */
 	unsigned source_line, source_column;
 };
 

@@ -174,6 +174,44 @@ static void test_places(void **state)
 	}
 }
 
+/* What a list or map takes of the file: the value of the last key, to the last byte. */
+static void test_sources(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "a: {b: c}  # d\n", "{b: c}" },
+		{ "x: y\na: [b,\n c ]\n", "[b,\n c ]" },
+		{ "a: {}\n", "{}" },
+		{ "a: {b: [}, c: '}'}", NULL },
+		{ "a: {b: [], c: '}'}", "{b: [], c: '}'}" },
+		{ "a:\n  b: c\n  d: \"e\"  # f\n\n# g\n", "b: c\n  d: \"e\"" },
+		{ "a:\n- b\n- - c\n  - d\n\n", "- b\n- - c\n  - d" },
+		{ "a:\n  b: |\n    c\n    d\n\n\n", "b: |\n    c\n    d" },
+		{ "a:\n  b: c\n  d:\n# e\n", "b: c\n  d:" },
+		{ "a:\n  ? b\n", "? b" },
+		{ "a:\n  \xc3\xa4: \xc3\xb6 \xc3\xbc\n", "\xc3\xa4: \xc3\xb6 \xc3\xbc" },
+		{ "\xef\xbb\xbf" "a: [b]\n", "[b]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena mem = ARENA_INIT;
+		struct err err = ERR_INIT;
+		const struct yaml_node *root, *node;
+		int status = yaml_parse(&mem, rows[i].text, strlen(rows[i].text), "t", &root, &err);
+
+		assert_int_equal(status, rows[i].want ? 0 : -1);
+		if (status == 0) {
+			node = root->items[root->count - 1];
+			if (!slice_eq_str(node->source, rows[i].want))
+				fail_msg("%s: \"%.*s\"", rows[i].text, SLICE_FMT(node->source));
+			assert_int_equal(node->flow, rows[i].want[0] == '{' || rows[i].want[0] == '[');
+		}
+		arena_release(&mem);
+	}
+}
+
 static int parse_repeated(const char *head, const char *item, size_t times, struct err *err)
 {
 	struct arena mem = ARENA_INIT;
@@ -243,7 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_case_file), cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_places),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_files),	  cmocka_unit_test(test_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
