@@ -281,6 +281,9 @@ int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 	const struct attr_values *uids = NULL;
 
 	arena_reset(&fill->scratch);
+	/* No group names it, so it would be taken for somebody who has left them all. */
+	if (dn_len == 0)
+		return err_set(err, ERR_PROTOCOL, "an entry without a DN came");
 	if ((fill->answers || fill->keep_dn || fill->id_slot < 0) &&
 	    dn_normalize(&fill->scratch, dn, dn_len, &fill->norm_dn, err))
 		return -1;

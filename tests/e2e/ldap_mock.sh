@@ -12,8 +12,9 @@
 MOCK_DIR=
 MOCK_PID=
 
+mock_port() { sed -n "s/^$1=//p" "$MOCK_DIR/ports"; }
+
 mock_start() {
-	local port
 	MOCK_DIR=$1
 	mkdir -p "$MOCK_DIR"
 	[ -e "$MOCK_DIR/ca.pem" ] || slapd_certificates "$MOCK_DIR"
@@ -22,7 +23,7 @@ mock_start() {
 	: >"$MOCK_DIR/faults"
 	python3 tests/tools/ldap_mock.py "$2" --ports "$MOCK_DIR/ports" \
 		--cert "$MOCK_DIR/server.pem" --key "$MOCK_DIR/server.key" --ca "$MOCK_CA_FILE" \
-		--fault-file "$MOCK_DIR/faults" --counters "$MOCK_DIR/counters" "${@:3}" \
+		--fault-file "$MOCK_DIR/faults" "${@:3}" \
 		>"$MOCK_DIR/log" 2>&1 &
 	MOCK_PID=$!
 	while [ ! -e "$MOCK_DIR/ports" ]; do
@@ -32,24 +33,24 @@ mock_start() {
 		fi
 		sleep 0.05
 	done
-	port() { sed -n "s/^$1=//p" "$MOCK_DIR/ports"; }
-	MOCK_LDAP=ldap://127.0.0.1:$(port ldap)
-	MOCK_LDAPS=ldaps://127.0.0.1:$(port ldaps)
-	MOCK_DEAD=ldap://127.0.0.1:$(port dead)
+	MOCK_LDAP=ldap://127.0.0.1:$(mock_port ldap)
+	MOCK_LDAPS=ldaps://127.0.0.1:$(mock_port ldaps)
+	MOCK_DEAD=ldap://127.0.0.1:$(mock_port dead)
 }
 
 MOCK_ROUND=0
 mock_faults() {
-	# The round makes the same faults a change too, so that counters start afresh.
+	# A round of its own makes the same faults a change too, so that counters start afresh.
 	MOCK_ROUND=$((MOCK_ROUND + 1))
 	printf '%s\n' "round=$MOCK_ROUND" "$@" >"$MOCK_DIR/faults.new"
 	mv "$MOCK_DIR/faults.new" "$MOCK_DIR/faults"
 }
 
 mock_count() {
-	python3 -c 'import json, sys
-c = json.load(open(sys.argv[1]))
-print(eval(sys.argv[2]))' "$MOCK_DIR/counters" "$1"
+	python3 -c 'import json, socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+c = json.loads(b"".join(iter(lambda: s.recv(65536), b"")))
+print(eval(sys.argv[2]))' "$(mock_port counters)" "$1"
 }
 
 mock_stop() {

@@ -53,10 +53,11 @@ PEOPLE_BASE="ou=people,$SLAPD_BASE" GROUPS_BASE="ou=groups,$SLAPD_BASE"
 NET=5 TLS=6 AUTH=7 TIMEOUT=8 PROTOCOL=9 REFUSED=11
 
 # settings [LINE]...: of the connection, over those of every case; "name:" alone removes one.
+# Any fall in numbers is allowed: the verdict alone must keep people from counting as gone.
 settings() {
 	local -A all=(
 		[uri]="$MOCK_LDAP" [bind_dn]="cn=dirbridge,ou=services,$SLAPD_BASE"
-		[password_file]=bind.password [connect_timeout]=30 [timeout]=30 [page_size]=10
+		[password_file]=bind.password [connect_timeout]=30 [timeout]=30 [page_size]=10 [max_drop]=100
 		[people]="{base: \"$PEOPLE_BASE\", filter: (objectClass=inetOrgPerson)}"
 		[groups]="{base: \"$GROUPS_BASE\", filter: (objectClass=groupOfNames)}"
 	)
@@ -141,7 +142,7 @@ row() {
 	# shellcheck disable=SC2086 # several faults
 	mock_faults leave=3 $faults
 	left=$((PEOPLE - 3))
-	read_with "$build"
+	read_with "$checked"
 	if ! verdict_of "$outcome" "$regex"; then
 		bad "$name" "$why"
 		return
@@ -189,5 +190,124 @@ row "no fault, StartTLS" "" complete '' "start_tls: true" "tls_ca_file: $MOCK_CA
 asked "StartTLS before the login" 'c["starttls"], c["binds"][0]["tls"]' '(1, True)'
 settings
 mock_faults
-read_with "$build"
+read_with "$checked"
 asked "four pages of ten" '[s["page"] for s in c["searches"] if "people" in s["base"]][:5]' '[10, 10, 10, 10]'
+
+# --- pages ----------------------------------------------------------------------------------
+
+row "the server's pages are smaller" "page_max=7" complete ''
+row "without paging all comes at once" "no_paging" complete ''
+asked "and nothing is asked twice" \
+	'len([s for s in c["searches"] if s["base"] == "'"$PEOPLE_BASE"'" and "inetOrg" in s["filter"]])' 1
+row "pages without entries, then entries" "empty_first=3" complete ''
+row "a server that limits what does not page" "page_max=10" both 'limit' "page_size: 0"
+row "cookie lost after one page" "where=people cookie_lost=1" people \
+	'after 10 entries.*cookie is invalid'
+row "cookie lost after three pages" "where=people cookie_lost=3" people 'after 30 entries'
+row "cookie of the groups lost" "where=ou=groups cookie_lost=1" groups 'cookie is invalid'
+row "paging stops between pages" "where=people cookie_gone=2" people 'stopped paging'
+row "pages without end and without entries" "where=people empty_pages" people 'pages without end'
+
+# --- limits and results ------------------------------------------------------------------
+for limit in size_limit time_limit admin_limit; do
+	row "$limit at once" "where=people $limit=0" people "limit ended .* after 0 entries"
+	row "$limit in the first page" "where=people $limit=5" people "limit ended .* after 5 entries"
+	row "$limit in the third page" "where=people $limit=25" people "after 25 entries"
+	row "$limit in the groups" "where=ou=groups $limit=4" groups "after 4 entries"
+done
+row "busy" "where=people result=51 result_text=try_later" people 'busy.*try_later'
+row "busy at the second page" "where=people result=51 result_page=2" people 'after 10 entries.*busy'
+row "unavailable" "where=people result=52" people 'unavailable'
+row "unavailable in the middle" "where=people result=52 result_after=12" people 'after 12 entries'
+row "unwilling" "where=people result=53 result_text=DSID-0C0910" people 'DSID-0C0910'
+row "operations error, as AD says to the anonymous" "where=people result=1" people \
+	'Operations error'
+row "a code that nobody knows" "where=people result=123" people '123'
+row "a code below zero" "where=people malformed=done_negative" people ''
+row "insufficient access" "where=people result=50" people 'Insufficient access'
+row "the groups' base is gone" "where=ou=groups result=32" groups 'is not there'
+row "protocol error" "where=ou=groups result=2" groups 'Protocol error'
+row "the control is refused" "where=people result=12" people ''
+
+# --- nobody, and people without what makes them one -----------------------------------------
+row "success, and nobody" "where=people zero_entries" people 'found nobody'
+row "one person without id" "where=people no_id=5" people 'has no entryUUID'
+row "nobody has an id" "where=people no_id=all" people 'has no entryUUID'
+row "a person without DN" "where=people wrong_dn=empty" people 'without a DN'
+row "a person with a broken DN" "where=people wrong_dn=garbage" people ''
+
+# --- referrals and references ---------------------------------------------------------------
+other=ldap://dc2.example.org/ou=people,dc=example,dc=org
+row "a referral" "where=people referral=$other" people 'Referral'
+row "a referral in the middle" "where=people referral=$other result_after=11" people \
+	'after 11 entries'
+row "a reference in the people" "where=people reference=$other" people \
+	'is on another server and was not read: ldap://dc2'
+row "references after entries" "where=people reference_at=4 reference=$other|$other" people \
+	'is on another server'
+row "a reference in the groups" "where=ou=groups reference=$other" groups 'is on another server'
+row "a reference that is no address" "where=people reference=%%nonsense" people ''
+contexts='ldap://example.org/CN=Configuration,DC=example,DC=org'
+contexts+='|ldap://example.org/DC=DomainDnsZones,DC=example,DC=org'
+row "the naming contexts of Active Directory" "where=people reference=$contexts" complete ''
+
+# --- login ----------------------------------------------------------------------------------
+ad_says() { echo "bind_error=80090308:_LdapErr:_DSID-0C0903A9,_data_$1,_v1db1"; }
+row "wrong password" "" "error:$AUTH" 'refuses the password of "cn=dirbridge.*data 52e' \
+	"password_file: wrong.password"
+for code in 525 530 531 532 533 701 773 775; do
+	row "Active Directory says $code" "$(ad_says $code)" "error:$AUTH" "refuses the password.*data_$code"
+done
+row "bind: busy" "bind=51" "error:$NET" 'does not take the login.*busy'
+row "bind: unavailable" "bind=52" "error:$NET" 'does not take the login'
+row "bind: encryption wanted" "bind=8" "error:$AUTH" 'encrypted connection.*ldaps'
+row "bind: confidentiality wanted" "bind=13" "error:$AUTH" 'encrypted connection'
+row "bind: no such mechanism" "bind=7" "error:$AUTH" 'login failed'
+row "bind: a referral" "bind=10" "error:$AUTH" 'login failed'
+row "StartTLS refused" "starttls=52" "error:$TLS" 'refuses StartTLS' \
+	"start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
+asked "and no login in the clear" 'c["binds"]' '[]'
+
+# --- silence: every wait has its end --------------------------------------------------------
+quick=("connect_timeout: 1" "timeout: 1")
+tls=("tls_ca_file: $MOCK_CA_FILE")
+row "no answer to the connection" "" "error:$TIMEOUT" 'no connection within 1 s' \
+	"${quick[@]}" "uri: $MOCK_DEAD"
+row "no answer to the connection, ldaps" "" "error:$TIMEOUT" 'no connection within 1 s' \
+	"${quick[@]}" "${tls[@]}" "uri: ldaps://${MOCK_DEAD#ldap://}"
+row "no answer in the TLS handshake" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
+	"${quick[@]}" "${tls[@]}" "uri: $MOCK_LDAPS"
+row "no answer to StartTLS" "hang=starttls" "error:$TIMEOUT" 'no answer within 1 s' \
+	"${quick[@]}" "${tls[@]}" "start_tls: true"
+row "no handshake after StartTLS" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
+	"${quick[@]}" "${tls[@]}" "start_tls: true"
+row "no answer to the login" "hang=bind" "error:$TIMEOUT" 'no answer to the login within 1 s' "${quick[@]}"
+row "no answer to the first search" "hang=search" "error:$TIMEOUT" 'no answer within 1 s' "${quick[@]}"
+row "no answer to the second search" "hang=search where=people" "error:$TIMEOUT" \
+	'no answer within 1 s' "${quick[@]}"
+row "no answer to the next page" "hang=page where=people" people 'no answer within 1 s, after 10' "${quick[@]}"
+row "silence after entries" "hang_after=14 where=people" people 'no answer within 1 s, after 14' "${quick[@]}"
+row "silence in the groups" "hang_after=14 where=ou=groups" groups 'no answer within 1 s' "${quick[@]}"
+row "no result after the last entry" "hang=done where=people page_max=100" people \
+	'no answer within 1 s, after 37' "${quick[@]}" "page_size: 100"
+row "slow answers are answers" "slow=20" complete '' "${quick[@]}" "timeout: 5"
+
+# --- the connection ends ----------------------------------------------------------------------
+for how in fin rst; do
+	row "$how at the login" "drop_bind drop_how=$how" "error:$NET" ''
+	row "$how before the first entry" "drop_after=0 drop_how=$how" "error:$NET" 'connection was lost'
+	row "$how after entries" "drop_after=7 drop_how=$how where=people" people 'lost.* after 7 entries'
+	row "$how between pages" "drop_after=20 drop_how=$how where=people" people 'after 20 entries'
+	row "$how in the groups" "drop_after=7 drop_how=$how where=ou=groups" groups 'connection was lost'
+	row "$how in the place of the result" "drop_done drop_how=$how where=people" people 'after 10 entries'
+done
+for how in fin rst notify; do
+	row "TLS ends by $how after entries" "drop_after=7 drop_how=$how where=people" people \
+		'after 7 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
+	row "TLS ends by $how in the place of the result" "drop_done drop_how=$how where=people" \
+		people 'after 10 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
+done
+row "the server says that it goes" "notice=12 where=people" people 'after 12 entries'
+row "nobody listens" "" "error:$NET" 'Connection refused' "uri: ldap://127.0.0.1:1"
+row "the first server is silent, the second is not" "" complete '' \
+	"uri: [$MOCK_DEAD, $MOCK_LDAP]" "${quick[@]}"

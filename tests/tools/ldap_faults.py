@@ -20,8 +20,8 @@ Search
   result=CODE        each search ends with that code; result_text=TEXT, result_after=N entries
                      first (0), result_page=K only at the K-th page
   size_limit=N, time_limit=N, admin_limit=N    ends with 4, 3 or 11 after N entries
-  referral=URL,...   the search's result is a referral
-  reference=URL,...  search continuations; reference_at=N comes after N entries
+  referral=URL|...  the search's result is a referral
+  reference=URL|... search continuations; reference_at=N comes after N entries
   zero_entries       success, and nobody
   no_id=N            the N-th entry (or all) has no entryUUID, objectGUID
   dup_id=N           the N-th entry has the id of the one before
@@ -31,7 +31,7 @@ Pages
   page_max=N         no page is larger; without paging it ends with sizeLimitExceeded
   no_paging          the control is ignored (refused when critical)
   cookie_lost=N      after N pages the next is refused (unwillingToPerform)
-  cookie_gone=N      after N pages there is no control any more
+  cookie_gone=N      after N pages of a search there is no control any more
   cookie_same        the first page again and again, with the same cookie
   cookie_reset       the cookie of another page: the first page comes twice
   empty_pages        pages without entries for ever

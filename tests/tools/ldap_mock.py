@@ -5,13 +5,13 @@
                  [--fault KEY=VALUE]... [--fault-file FILE] [--counters FILE]
                  [--root NAME=VALUE]... [--tls-newest 1.1]
 
-FILE gets a line "name=port" each for ldap, ldaps (with a certificate) and dead (a port where
-connecting never ends). It does simple and anonymous bind, SASL EXTERNAL with a client
+FILE gets a line "name=port" each for ldap, ldaps (with a certificate), dead (a port where
+connecting never ends) and counters (a port that sends them, once all connections have ended). It does simple and anonymous bind, SASL EXTERNAL with a client
 certificate, StartTLS, searches with paged results and ranges, abandon and unbind; it writes
 nothing. Faults are listed in ldap_faults.py. The fault file is read at each connection; when
 it has changed, counters start afresh.
 
-The counters file is JSON: connections, binds, unbinds, abandons, starttls, and for each
+Counters are JSON, written to a file too when connections end: connections, binds, unbinds, abandons, starttls, and for each
 search base, scope, filter, attrs, page (size asked for), more (has a cookie), connection,
 entries, code. Python's standard library only.
 """
@@ -38,30 +38,23 @@ AD_BAD_PASSWORD = ("80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityCon
 class Counters:
     """What clients asked for, since the faults were set."""
 
-    def __init__(self, path):
-        self.path, self.lock = path, threading.Lock()
+    def __init__(self):
+        self.lock = threading.Lock()
         self.data = {"connections": 0, "starttls": 0, "binds": [], "unbinds": 0,
                      "abandons": 0, "searches": []}
-        self.write()
-
-    def write(self):
-        if self.path:
-            ldap_wire.write_file(self.path, json.dumps(self.data, indent=1))
 
     def count(self, name, amount=1):
         with self.lock:
             self.data[name] += amount
-            self.write()
             return self.data[name]
 
     def note(self, name, what):
         with self.lock:
             self.data[name].append(what)
-            self.write()
 
-    def save(self):
+    def text(self):
         with self.lock:
-            self.write()
+            return json.dumps(self.data, indent=1)
 
 
 class Server:
@@ -70,7 +63,8 @@ class Server:
         self.entries = read_ldif(options.ldif)
         self.fault_text, self.faults, self.counters = None, None, None
         self.store, self.ranges_asked, self.ranges_moved = None, 0, 0
-        self.lock = threading.Lock()
+        self.lock, self.idle = threading.Lock(), threading.Condition()
+        self.open = 0  # connections
         self.context = None
         if options.cert:
             self.context = ldap_wire.tls_context(options.cert, options.key, options.ca,
@@ -85,7 +79,7 @@ class Server:
         if text == self.fault_text:
             return
         self.fault_text, self.faults = text, ldap_faults.Faults(text)
-        self.counters = Counters(self.options.counters)
+        self.counters = Counters()
         self.ranges_asked = self.ranges_moved = 0
         people = [e for e in self.entries if e.values("employeeNumber")]
         gone = self.faults.number("leave", 0)
@@ -99,14 +93,33 @@ class Server:
         if number > faults.number("conns", number):
             faults = ldap_faults.Faults(f"leave={faults.number('leave', 0)}")
         connection = Connection(self, sock, faults, number)
+        with self.idle:
+            self.open += 1
         threading.Thread(target=connection.run, args=(secure,), daemon=True).start()
+
+    def ended(self, counters):
+        with self.idle:
+            self.open -= 1
+            if self.options.counters and counters is self.counters:
+                ldap_wire.write_file(self.options.counters, counters.text())
+            self.idle.notify_all()
+
+    def tell(self, sock):
+        """The counters, once the connections have ended."""
+        with self.idle:
+            self.idle.wait_for(lambda: self.open == 0)
+        sock.sendall(self.counters.text().encode() if self.counters else b"{}")
+        sock.close()
 
     def serve(self):
         waiting = selectors.DefaultSelector()
         plain = ldap_wire.listen(self.options.address)
         dead, held = ldap_wire.dead_port(self.options.address)
-        ports = f"ldap={plain.getsockname()[1]}\ndead={dead}\n"
+        counters = ldap_wire.listen(self.options.address)
+        ports = (f"ldap={plain.getsockname()[1]}\ndead={dead}\n"
+                 f"counters={counters.getsockname()[1]}\n")
         waiting.register(plain, selectors.EVENT_READ, False)
+        waiting.register(counters, selectors.EVENT_READ, None)
         if self.context:
             secure = ldap_wire.listen(self.options.address)
             ports += f"ldaps={secure.getsockname()[1]}\n"
@@ -114,7 +127,11 @@ class Server:
         ldap_wire.write_file(self.options.ports, ports)
         while held:
             for key, _ in waiting.select():
-                self.accept(key.fileobj.accept()[0], key.data)
+                sock = key.fileobj.accept()[0]
+                if key.data is None:
+                    threading.Thread(target=self.tell, args=(sock,), daemon=True).start()
+                else:
+                    self.accept(sock, key.data)
 
 
 class Connection:
@@ -123,7 +140,6 @@ class Connection:
         self.store, self.counters = server.store, server.counters
         self.wire = ldap_wire.Wire(sock, faults)
         self.cookies = {}  # cookie -> (base, filter, offset of the next, pages so far)
-        self.sent_pages = 0
 
     def run(self, secure):
         try:
@@ -139,8 +155,8 @@ class Connection:
         except ber.BerError as e:
             print(f"ldap_mock: the client sent {e}", file=sys.stderr, flush=True)
         finally:
-            self.counters.save()
             self.wire.close()
+            self.server.ended(self.counters)
 
     def hang_at(self, point, faults=None):
         if (faults or self.faults).text("hang") == point:
@@ -253,6 +269,7 @@ class Search:
             self.attrs.append(listed.text())
         self.faults = connection.faults.at(self.base)
         self.page = self.cookie = None
+        self.pages = 0  # that came before this one
         self.critical = False
         if PAGED in controls:
             self.critical = controls[PAGED][0]
@@ -299,6 +316,7 @@ class Search:
 
     def send_page(self, found, start, pages):
         faults, code, text = self.faults, 0, ""
+        self.pages = pages
         if self.cookie and pages >= faults.number("cookie_lost", 1 << 30):
             self.done(53, "paged results cookie is invalid")
             return
@@ -356,7 +374,7 @@ class Search:
         """Faults that come after `at` entries of the whole search."""
         faults = self.faults
         if faults.number("reference_at", 0) == at and faults.has("reference"):
-            for url in faults.text("reference").split(","):
+            for url in faults.text("reference").split("|"):
                 self.wire.send(ldap_faults.message(self.ident, ber.tlv(0x73, ber.octets(url))))
         if faults.number("notice", -1) == at:
             op = ber.tlv(0x78, ber.enum(52), ber.octets(""), ber.octets("shutting down"),
@@ -371,17 +389,15 @@ class Search:
     def done(self, code, text="", cookie=b""):
         faults = self.faults
         self.note["code"] = code
-        self.connection.counters.save()
         if faults.text("hang") == "done":
             self.wire.hang()
         if faults.has("drop_done"):
             self.wire.drop()
         extra = b""
         if code == 10:
-            extra = ber.tlv(0xA3, *map(ber.octets, faults.text("referral").split(",")))
+            extra = ber.tlv(0xA3, *map(ber.octets, faults.text("referral").split("|")))
         op = ber.tlv(ldap_faults.DONE, ber.enum(code), ber.octets(""), ber.octets(text), extra)
-        self.connection.sent_pages += 1
-        gone = faults.number("cookie_gone", 1 << 30) <= self.connection.sent_pages
+        gone = faults.number("cookie_gone", 1 << 30) <= self.pages
         control = b""
         if self.page and not gone:
             control = ldap_faults.page_control(ber.sequence(ber.integer(0), ber.octets(cookie)))
