@@ -175,6 +175,7 @@ static int connect_to(struct ldap_directory *dir, const char *uri, struct err *e
 	} else if (ldap_log_in(conn, err) == 0) {
 		dir->conn = conn;
 		dir->ld = conn->ld;
+		dir->pages = false;
 		dir->uri = uri;
 		return 0;
 	}

@@ -34,6 +34,7 @@ struct ldap_directory {
 	struct ldap_conn *conn; /* NULL = not connected */
 	LDAP *ld;               /* of conn */
 	const char *uri;        /* of conn */
+	bool pages;             /* its server has sent a page control */
 	struct membership *membership;
 	struct arena scratch;
 };

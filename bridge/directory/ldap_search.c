@@ -120,6 +120,11 @@ static void spoil_result(struct ldap_search *search, int code, const char *diagn
 	}
 }
 
+static bool asks_pages(const struct ldap_search *search)
+{
+	return search->dir->config->directory.page_size && !search->control;
+}
+
 /* The cookie for the next page; false when there is no next page. */
 static bool take_cookie(struct ldap_search *search, LDAPControl **controls)
 {
@@ -130,14 +135,16 @@ static bool take_cookie(struct ldap_search *search, LDAPControl **controls)
 	ber_memfree(search->cookie.bv_val);
 	search->cookie = (struct berval){ 0 };
 	if (!control) {
-		if (had_cookie || search->paged)
+		if (had_cookie || search->paged || (search->dir->pages && asks_pages(search)))
 			verdict_spoil(search->verdict,
 				      "the server stopped paging the search below \"%.60s\"",
 				      search->base);
 		return false;
 	}
 	search->paged = true;
-	if (ldap_parse_pageresponse_control(search->dir->ld, control, &total, &search->cookie)) {
+	search->dir->pages = true;
+	/* libldap follows a null pointer when there is no value. */
+	if (control->ldctl_value.bv_len == 0 || ldap_parse_pageresponse_control(search->dir->ld, control, &total, &search->cookie)) {
 		verdict_spoil(search->verdict,
 			      "the server's page control can not be read, below \"%.60s\"",
 			      search->base);
@@ -265,6 +272,44 @@ int raw_entry_attr(const struct raw_entry *entry, struct slice *ret_name,
 	return 1;
 }
 
+/*
+ * Does the page that begins with `message` begin like the one before? A server that forgets
+ * how far it was would keep us for ever.
+ */
+static bool is_page_again(struct ldap_search *search, LDAPMessage *message)
+{
+	BerElement *ber = NULL;
+	struct berval dn = { 0 };
+	bool again;
+
+	if (ldap_get_dn_ber(search->dir->ld, message, &ber, &dn) != LDAP_SUCCESS)
+		return false;
+	again = search->page_dn.data && slice_eq(search->page_dn, slice_of(dn.bv_val, dn.bv_len));
+	if (!again) {
+		char *copy = mem_alloc(dn.bv_len + 1);
+
+		memcpy(copy, dn.bv_val, dn.bv_len);
+		mem_free((void *)(uintptr_t)search->page_dn.data);
+		search->page_dn = slice_of(copy, dn.bv_len);
+	}
+	ber_free(ber, 0);
+	return again;
+}
+
+static void hold_entry(struct ldap_search *search, LDAPMessage *message)
+{
+	if (search->page_empty && is_page_again(search, message)) {
+		verdict_spoil(search->verdict,
+			      "the server sends a page again, below \"%.60s\"", search->base);
+		stop_asking(search);
+		ldap_msgfree(message);
+		return;
+	}
+	search->found++;
+	search->page_empty = false;
+	vec_push(&search->ahead, message);
+}
+
 /* --- one search -------------------------------------------------------------------------- */
 
 /*
@@ -280,9 +325,7 @@ static int pull(struct ldap_search *search, bool block, struct err *err)
 	int ret = 0;
 
 	if (type == LDAP_RES_SEARCH_ENTRY) {
-		search->found++;
-		search->page_empty = false;
-		vec_push(&search->ahead, message);
+		hold_entry(search, message);
 		return 1;
 	}
 	if (type == LDAP_RES_INTERMEDIATE) {
@@ -343,6 +386,7 @@ static void end_search(struct ldap_search *search)
 	while (search->first < search->ahead.count)
 		ldap_msgfree(search->ahead.items[search->first++]);
 	ber_memfree(search->cookie.bv_val);
+	mem_free((void *)(uintptr_t)search->page_dn.data);
 	vec_release(&search->ahead);
 }
 

@@ -65,6 +65,7 @@ struct ldap_search {
 	size_t first;
 	size_t found; /* entries of this search that came */
 	bool page_empty;
+	struct slice page_dn; /* of the first entry of the page before; its own copy */
 	unsigned empty_pages;
 };
 
@@ -83,11 +84,12 @@ int raw_entry_attr(const struct raw_entry *entry, struct slice *ret_name,
 /* false at the end, and when the value is broken: then bytes are left in `values`. */
 static inline bool raw_entry_value(struct tlv *values, struct slice *ret)
 {
+	struct tlv rest = *values, value;
 	unsigned char tag;
-	struct tlv value;
 
-	if (!tlv_next(values, &tag, &value) || tag != LBER_OCTETSTRING)
+	if (!tlv_next(&rest, &tag, &value) || tag != LBER_OCTETSTRING)
 		return false;
+	*values = rest;
 	*ret = slice_of((const char *)value.at, tlv_len(value));
 	return true;
 }

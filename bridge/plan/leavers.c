@@ -17,6 +17,8 @@ static bool absence_is_proved(struct planner *p, unsigned long absent)
 		why = "the directory was not read completely";
 	else if (!in->present->verdict.complete)
 		why = "the tenant was not read completely";
+	else if (p->same_id) /* one of the two has an id of their own that did not come */
+		why = "two entries came with the same directory id";
 	if (why && absent)
 		plan_warn(p, "%lu linked people are not in the directory; nobody is taken for a "
 			     "leaver because %s", absent, why);

@@ -159,6 +159,7 @@ static void refuse_same_id(struct planner *p)
 			plan_skip(p, a, true, 0, "its directory id \"%s\" comes twice", subject_id(a));
 		plan_skip(p, b, true, 0, "its directory id \"%s\" comes twice", subject_id(b));
 		a->skip = b->skip = true;
+		p->same_id = true;
 	}
 }
 

@@ -39,6 +39,7 @@ struct planner {
 	struct map named; /* "kind:index" of groups and queues that rules or records name */
 	uint8_t frozen;   /* bit per assign_kind of the person that is left alone */
 	bool removals;    /* the groups were read completely: something may be taken away */
+	bool same_id;     /* two entries came with one id */
 	bool no_place[SCIM_ATTR_COUNT]; /* row 14 was said */
 	unsigned notes;   /* of records, said as warnings */
 	unsigned long missing; /* leavers whose accounts are not there */

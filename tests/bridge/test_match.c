@@ -100,6 +100,13 @@ static const struct {
 	  "left a: its directory id \"a\" comes twice\n"
 	  "left a: its directory id \"a\" comes twice\n"
 	  "c create c@x\nc set externalId - -> c\nc set displayName - -> c\n" },
+	{ "row 25: nobody has left while an id comes twice",
+	  "person a\nperson a user=other@x\naccount A user=a@x ext=a displayName=a\n"
+	  "account B user=b@x ext=b displayName=b\nlink a A\nlink b B\n",
+	  "warning: 1 linked people are not in the directory; nobody is taken for a leaver because "
+	  "two entries came with the same directory id\n"
+	  "left a: its directory id \"a\" comes twice\n"
+	  "left a: its directory id \"a\" comes twice\n" },
 	{ "hostile text is shown, not carried out", "person a user=\033[2Jx@x\n"
 	  "account A user=\033[2Jx@x\n",
 	  "left a: the account A has the login name \\x1B[2Jx@x but does not carry this person's "
