@@ -31,6 +31,9 @@ static const struct {
 	  "the keytab has none of the kinds of key that the server takes; make it with AES keys" },
 	{ (OM_uint32)KRB5_KT_NOTFOUND, ERR_AUTH,
 	  "directory.keytab_file has no key of directory.principal; klist -k shows which it has" },
+	/* Looked for after the keytab had nothing, and so what is said of that. */
+	{ (OM_uint32)KRB5_FCC_NOFILE, ERR_AUTH,
+	  "directory.keytab_file has no key of directory.principal; klist -k shows which it has" },
 	{ (OM_uint32)KRB5_KDC_UNREACH, ERR_NET,
 	  "see [realms] in krb5.conf, and if a firewall is between" },
 	{ (OM_uint32)KRB5_REALM_UNKNOWN, ERR_NET,

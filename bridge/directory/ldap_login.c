@@ -161,12 +161,24 @@ static int log_in_external(const struct ldap_conn *conn, struct err *err)
 
 /* --- Kerberos ------------------------------------------------------------------------------ */
 
-/* Asked for names and secrets, which are in the credentials: the defaults do. */
+struct exchange {
+	void *ticket;
+	bool given;
+};
+
+/*
+ * Asked whom to act for, which the ticket tells: the defaults do. This is also the one moment
+ * at which libldap takes a ticket: its SASL context is made by the bind, and the question
+ * comes before the first token.
+ */
 static int answer_defaults(LDAP *ld, unsigned flags, void *ctx, void *questions)
 {
-	(void)ld;
+	struct exchange *exchange = ctx;
+
 	(void)flags;
-	(void)ctx;
+	if (ldap_set_option(ld, LDAP_OPT_X_SASL_GSS_CREDS, exchange->ticket))
+		return LDAP_NOT_SUPPORTED;
+	exchange->given = true;
 	for (sasl_interact_t *q = questions; q->id != SASL_CB_LIST_END; q++) {
 		q->result = q->defresult ? q->defresult : "";
 		q->len = (unsigned)strlen(q->result);
@@ -174,9 +186,13 @@ static int answer_defaults(LDAP *ld, unsigned flags, void *ctx, void *questions)
 	return LDAP_SUCCESS;
 }
 
-/* Token by token until both sides are content. Returns libldap's code. */
+/*
+ * Token by token until both sides are content. Returns libldap's code; a login by a ticket
+ * that is not ours, such as one that lies about from a kinit, is none.
+ */
 static int exchange_tokens(const struct ldap_conn *conn)
 {
+	struct exchange exchange = { .ticket = conn->ticket };
 	struct timeval wait = { .tv_sec = conn->config->directory.connect_timeout_s };
 	LDAPMessage *result = NULL;
 	const char *mechanism = NULL;
@@ -184,10 +200,12 @@ static int exchange_tokens(const struct ldap_conn *conn)
 
 	for (;;) {
 		code = ldap_sasl_interactive_bind(conn->ld, NULL, "GSSAPI", NULL, NULL,
-						  LDAP_SASL_QUIET, answer_defaults, NULL, result,
-						  &mechanism, &message);
+						  LDAP_SASL_QUIET, answer_defaults, &exchange,
+						  result, &mechanism, &message);
 		ldap_msgfree(result);
 		result = NULL;
+		if (code == LDAP_SUCCESS && !exchange.given)
+			return LDAP_NOT_SUPPORTED;
 		if (code != LDAP_SASL_BIND_IN_PROGRESS)
 			return code;
 		type = ldap_result(conn->ld, message, LDAP_MSG_ALL, &wait, &result);
@@ -217,13 +235,15 @@ static int log_in_gssapi(struct ldap_conn *conn, struct err *err)
 	if (tls)
 		ldap_set_option(conn->ld, LDAP_OPT_X_SASL_CBINDING, &binding);
 	if (ldap_set_option(conn->ld, LDAP_OPT_X_SASL_SECPROPS,
-			    tls ? SECURITY_INSIDE_TLS : SECURITY_ENCRYPTED) ||
-	    ldap_set_option(conn->ld, LDAP_OPT_X_SASL_GSS_CREDS, conn->ticket))
-		return err_at(err, ERR_AUTH, conn->uri, 0, 0,
-			      "this libldap can not log in by Kerberos; use another directory.bind");
-	code = exchange_tokens(conn);
+			    tls ? SECURITY_INSIDE_TLS : SECURITY_ENCRYPTED))
+		code = LDAP_NOT_SUPPORTED;
+	else
+		code = exchange_tokens(conn);
 	if (code == LDAP_SUCCESS)
 		return 0;
+	if (code == LDAP_NOT_SUPPORTED)
+		return err_at(err, ERR_AUTH, conn->uri, 0, 0,
+			      "the libldap of this machine can not log in by Kerberos; use another directory.bind");
 	ldap_get_option(conn->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic);
 	explain_login(conn, code, diagnostic, err);
 	ldap_memfree(diagnostic);
