@@ -75,6 +75,11 @@ void fill_init(struct fill *fill, const struct layout *layout, const char *id_at
 		fill->answers = mem_zalloc(membership_count(membership));
 }
 
+void fill_keep_uids(struct fill *fill)
+{
+	fill->uid_slot = add_name(fill, "uid");
+}
+
 void fill_release(struct fill *fill)
 {
 	vec_release(&fill->values);

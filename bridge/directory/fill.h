@@ -57,6 +57,8 @@ struct fill {
 void fill_init(struct fill *fill, const struct layout *layout, const char *id_attribute,
 	       const struct membership *membership);
 void fill_release(struct fill *fill);
+/* Read uid's values too, whatever the groups say; right after fill_init. */
+void fill_keep_uids(struct fill *fill);
 
 /* Names to ask a server for: NULL-terminated, in `mem`. */
 const char **fill_names(const struct fill *fill, struct arena *mem);

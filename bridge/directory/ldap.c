@@ -1,7 +1,8 @@
 #include <string.h>
 
 #include "bridge/directory/filter.h"
-#include "bridge/directory/ldap_search.h"
+#include "bridge/directory/ldap_changes.h"
+#include "bridge/directory/ldap_people.h"
 #include "mappings/dn.h"
 
 #include "scim/base/banned.h"
@@ -15,7 +16,11 @@ struct people_reader {
 	struct fill *fill;
 	const char **attrs;
 	bool several; /* searches: they may meet somebody twice */
+	bool watched;
+	bool uids;    /* read them whatever the groups say */
+	unsigned number; /* of the search that runs */
 	struct seen_ids seen;
+	const struct membership *membership;
 	const struct person_query *query;
 	directory_entry_fn *fn;
 	void *ctx;
@@ -34,9 +39,11 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 	int more;
 
 	fill_start(fill);
+	ldap_changes_next(reader->dir->changes);
 	while ((more = raw_entry_attr(raw, &name, &values)) == 1) {
 		int slot = fill_slot(fill, name.data, name.len);
 
+		ldap_changes_note(reader->dir->changes, name, values);
 		if (slot < 0)
 			continue;
 		while (raw_entry_value(&values, &value))
@@ -48,11 +55,13 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 	}
 	if (more < 0)
 		err_set(&why, ERR_PROTOCOL, "the entry \"%.150s\" can not be read", raw->dn.data);
-	if (why.kind || fill_finish(fill, raw->dn.data, raw->dn.len, reader->dir->membership,
-				    &entry, &why)) {
+	if (why.kind || fill_finish(fill, raw->dn.data, raw->dn.len, reader->membership, &entry,
+				    &why)) {
 		verdict_spoil(reader->verdict, "%s", why.text);
 		return 0;
 	}
+	if (reader->watched && ldap_changes_show(reader->dir, reader->number, &entry, err))
+		return -1;
 	if (reader->several && seen_ids_add(&reader->seen, entry.id))
 		return 0;
 	reader->verdict->count++;
@@ -80,10 +89,10 @@ static bool narrow_search(struct people_reader *reader, const struct config_sear
 	return true;
 }
 
-static int search_people(struct people_reader *reader, const struct config_search *config,
-			 struct err *err)
+void people_reader_search(struct people_reader *reader, const struct config_search *config,
+			  struct ldap_search *ret_search)
 {
-	struct ldap_search search = {
+	*ret_search = (struct ldap_search){
 		.dir = reader->dir,
 		.base = config->base,
 		.filter = config->filter ? config->filter : "(objectClass=*)",
@@ -94,11 +103,20 @@ static int search_people(struct people_reader *reader, const struct config_searc
 		.ctx = reader,
 		.verdict = reader->verdict,
 	};
-	size_t reasons = reader->verdict->reason_count;
+}
 
+static int search_people(struct people_reader *reader, unsigned number, struct err *err)
+{
+	const struct config_search *config = &reader->dir->config->directory.people.items[number];
+	size_t reasons = reader->verdict->reason_count;
+	struct ldap_search search;
+
+	reader->number = number;
+	people_reader_search(reader, config, &search);
 	if (reader->query && !narrow_search(reader, config, &search))
 		return 0;
-	if (ldap_search_run(&search, err))
+	if (reader->watched ? ldap_changes_search(&search, number, err)
+			    : ldap_search_run(&search, err))
 		return -1;
 	/* Active Directory answers an account without rights with nobody, and success. */
 	if (!reader->query && search.found == 0 && reader->verdict->reason_count == reasons)
@@ -108,23 +126,73 @@ static int search_people(struct people_reader *reader, const struct config_searc
 	return 0;
 }
 
-static int read_all(struct people_reader *reader, const struct layout *layout, struct err *err)
+static void start_filling(struct people_reader *reader, const struct layout *layout)
 {
-	const struct config_searches *searches = &reader->dir->config->directory.people;
-	const struct config *config = reader->dir->config;
-	int ret = 0;
+	const char *extra = reader->dir->changes ? reader->dir->changes->extra : NULL;
+	const char *id = reader->dir->config->directory.id_attribute;
+	const char **names;
+	size_t count = 0;
 
-	if (ldap_directory_connect(reader->dir, err))
-		return -1;
 	reader->fill = mem_alloc(sizeof(*reader->fill));
-	fill_init(reader->fill, layout, config->directory.id_attribute, reader->dir->membership);
-	reader->attrs = fill_names(reader->fill, &reader->mem);
-	reader->several = searches->count > 1;
-	for (unsigned i = 0; ret == 0 && i < searches->count; i++)
-		ret = search_people(reader, &searches->items[i], err);
+	fill_init(reader->fill, layout, id, reader->membership);
+	if (reader->uids)
+		fill_keep_uids(reader->fill);
+	names = fill_names(reader->fill, &reader->mem);
+	while (names[count])
+		count++;
+	reader->attrs = arena_array(&reader->mem, count + 2, sizeof(*reader->attrs));
+	memcpy(reader->attrs, names, count * sizeof(*names));
+	reader->attrs[count] = extra;
+}
+
+static void stop_filling(struct people_reader *reader)
+{
 	seen_ids_release(&reader->seen);
 	fill_release(reader->fill);
 	mem_free(reader->fill);
+}
+
+struct people_reader *people_reader_new(struct ldap_directory *dir, const struct layout *layout,
+					bool uids, directory_entry_fn *fn, void *ctx,
+					struct verdict *verdict)
+{
+	struct people_reader *reader = mem_zalloc(sizeof(*reader));
+
+	reader->dir = dir;
+	reader->fn = fn;
+	reader->ctx = ctx;
+	reader->verdict = verdict;
+	reader->uids = uids;
+	start_filling(reader, layout);
+	reader->fill->keep_dn = true;
+	return reader;
+}
+
+void people_reader_free(struct people_reader *reader)
+{
+	if (!reader)
+		return;
+	stop_filling(reader);
+	arena_release(&reader->mem);
+	mem_free(reader);
+}
+
+static int read_all(struct people_reader *reader, const struct layout *layout, struct err *err)
+{
+	struct ldap_directory *dir = reader->dir;
+	const struct config_searches *searches = &dir->config->directory.people;
+	int ret = 0;
+
+	if (ldap_directory_connect(dir, err) ||
+	    (reader->watched && ldap_changes_start(dir, layout, err)))
+		return -1;
+	reader->membership = dir->membership;
+	start_filling(reader, layout);
+	reader->fill->keep_dn = reader->watched;
+	reader->several = searches->count > 1;
+	for (unsigned i = 0; ret == 0 && i < searches->count; i++)
+		ret = search_people(reader, i, err);
+	stop_filling(reader);
 	return ret;
 }
 
@@ -133,7 +201,8 @@ static int read_people(struct directory *base, const struct layout *layout,
 		       struct err *err)
 {
 	struct people_reader reader = { .dir = (struct ldap_directory *)base, .fn = fn,
-					.ctx = ctx, .verdict = verdict };
+					.ctx = ctx, .verdict = verdict,
+					.watched = base->watch };
 	int ret = read_all(&reader, layout, err);
 
 	arena_release(&reader.mem);
@@ -189,6 +258,7 @@ static void free_directory(struct directory *base)
 		return;
 	ldap_directory_disconnect(dir);
 	membership_free(dir->membership);
+	ldap_changes_free(dir->changes);
 	arena_release(&dir->scratch);
 	mem_free(dir);
 }
@@ -201,6 +271,8 @@ static const struct directory_ops ldap_ops = {
 	.member_of = member_of,
 	.members_by_uid = members_by_uid,
 	.group_path = group_path,
+	.mark = ldap_mark,
+	.read_changes = ldap_read_changes,
 	.disconnect = disconnect,
 	.free = free_directory,
 };

@@ -1,7 +1,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bridge/directory/ldap_search.h"
+#include "bridge/directory/ldap_changes.h"
+#include "mappings/dn.h"
 
 #include "scim/base/banned.h"
 
@@ -10,7 +11,24 @@
 struct group_reader {
 	struct ldap_directory *dir;
 	struct verdict *verdict;
+	bool watched;
+	unsigned number; /* of the search, for who watches */
 };
+
+static int show_group(struct group_reader *reader, const struct raw_entry *raw, struct err *err)
+{
+	struct entry entry = { .dn = raw->dn.data };
+	struct arena mem = ARENA_INIT;
+	int ret = 0;
+
+	if (dn_normalize(&mem, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
+		ldap_changes_refuse(reader->dir->changes, "\"%.150s\" can not be read",
+				    raw->dn.data);
+	else
+		ret = ldap_changes_show(reader->dir, reader->number, &entry, err);
+	arena_release(&mem);
+	return ret;
+}
 
 static bool is_member_attr(struct slice name, const char *attribute, bool *ret_ranged)
 {
@@ -78,8 +96,9 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 	struct tlv values;
 	int more;
 
-	(void)err;
+	ldap_changes_next(reader->dir->changes);
 	while ((more = raw_entry_attr(entry, &name, &values)) == 1) {
+		ldap_changes_note(reader->dir->changes, name, values);
 		for (unsigned i = 0; i < names->count && count < GROUP_ATTRS_MAX; i++) {
 			bool ranged;
 
@@ -106,21 +125,24 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 		reader->verdict->count++;
 	}
 	vec_release(&cns);
-	return 0;
+	return reader->watched ? show_group(reader, entry, err) : 0;
 }
 
-static int search_groups(struct ldap_directory *dir, const struct config_search *config,
-			 struct verdict *verdict, struct err *err)
+static int search_groups(struct ldap_directory *dir, unsigned number, struct verdict *verdict,
+			 struct err *err)
 {
+	const struct config_search *config = &dir->config->directory.groups.items[number];
 	const struct config_texts *names = &dir->config->directory.member_attributes;
-	struct group_reader reader = { .dir = dir, .verdict = verdict };
+	struct group_reader reader = { .dir = dir, .verdict = verdict,
+				       .watched = dir->base.watch,
+				       .number = dir->config->directory.people.count + number };
 	struct arena mem = ARENA_INIT;
 	struct ldap_search search = {
 		.dir = dir,
 		.base = config->base,
 		.filter = config->filter ? config->filter : "(objectClass=*)",
 		.scope = ldap_search_scope(config->scope),
-		.attrs = arena_array(&mem, names->count + 2, sizeof(char *)),
+		.attrs = arena_array(&mem, names->count + 3, sizeof(char *)),
 		.ahead_max = GROUPS_AHEAD_MAX,
 		.fn = take_group,
 		.ctx = &reader,
@@ -131,7 +153,10 @@ static int search_groups(struct ldap_directory *dir, const struct config_search 
 	for (unsigned i = 0; i < names->count; i++)
 		search.attrs[i] = names->items[i];
 	search.attrs[names->count] = "cn";
-	ret = ldap_search_run(&search, err);
+	if (reader.watched)
+		search.attrs[names->count + 1] = dir->changes->extra;
+	ret = reader.watched ? ldap_changes_search(&search, reader.number, err)
+			     : ldap_search_run(&search, err);
 	arena_release(&mem);
 	return ret;
 }
@@ -252,8 +277,10 @@ int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 		return membership_resolve(dir->membership, verdict), 0;
 	if (searches->count && ldap_directory_connect(dir, err))
 		return -1;
+	if (searches->count && base->watch && ldap_changes_start(dir, NULL, err))
+		return -1;
 	for (unsigned i = 0; i < searches->count; i++) {
-		if (search_groups(dir, &searches->items[i], verdict, err))
+		if (search_groups(dir, i, verdict, err))
 			return -1;
 	}
 	if (searches->count && read_unread(dir, verdict, err))

@@ -36,6 +36,7 @@ struct ldap_directory {
 	const char *uri;        /* of conn */
 	bool pages;             /* its server has sent a page control */
 	struct membership *membership;
+	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
 	struct arena scratch;
 };
 

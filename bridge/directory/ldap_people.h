@@ -1,0 +1,24 @@
+/*
+ * bridge/directory/ldap_people.h - people's entries as they come from a server; for ldap.c,
+ * which reads all of them, and for what reads those that changed.
+ */
+#ifndef BRIDGE_DIRECTORY_LDAP_PEOPLE_H
+#define BRIDGE_DIRECTORY_LDAP_PEOPLE_H
+
+#include "bridge/directory/ldap_search.h"
+
+struct people_reader;
+
+/*
+ * A reader without groups: entries get norm_dn, `groups` stays NULL, `uids` only when asked
+ * for. An entry that can not be used spoils the verdict. Free it after its last search.
+ */
+struct people_reader *people_reader_new(struct ldap_directory *dir, const struct layout *layout,
+					bool uids, directory_entry_fn *fn, void *ctx,
+					struct verdict *verdict);
+void people_reader_free(struct people_reader *reader);
+/* The configured search, with the reader's fn and ctx. */
+void people_reader_search(struct people_reader *reader, const struct config_search *config,
+			  struct ldap_search *ret_search);
+
+#endif
