@@ -366,13 +366,36 @@ static bool key_text(const struct ldap_changes *changes, struct slice key,
 	return true;
 }
 
-static void keep_group(struct ldap_changes *changes, struct slice key)
+/* It is shown, or not any more; one that never was stays unknown. */
+static void keep_group(struct ldap_changes *changes, struct slice key, bool shown)
 {
-	if (map_get(&changes->groups, key, NULL))
-		return;
-	map_set(&changes->groups,
-		slice_of(arena_strndup(&changes->mem, key.data, key.len), key.len), 1);
-	buf_add(&changes->group_keys, key.data, key.len);
+	if (map_get(&changes->groups, key, NULL)) {
+		map_set(&changes->groups, key, shown);
+	} else if (shown) {
+		buf_add(&changes->group_keys, key.data, key.len);
+		map_set(&changes->groups,
+			slice_of(arena_strndup(&changes->mem, key.data, key.len), key.len), 1);
+	}
+}
+
+/* Keys of those that are shown. */
+static struct slice shown_groups(struct ldap_changes *changes)
+{
+	const char *keys = changes->group_keys.data;
+	size_t len = changes->group_keys.len;
+	char *shown = arena_bytes(&changes->mem, len + 1);
+	size_t shown_len = 0;
+
+	for (size_t at = 0; at < len; at += SYNC_UUID_BYTES) {
+		uint64_t is_shown = 0;
+
+		map_get(&changes->groups, slice_of(keys + at, SYNC_UUID_BYTES), &is_shown);
+		if (!is_shown)
+			continue;
+		memcpy(shown + shown_len, keys + at, SYNC_UUID_BYTES);
+		shown_len += SYNC_UUID_BYTES;
+	}
+	return slice_of(shown, shown_len);
 }
 
 int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry *entry,
@@ -394,7 +417,7 @@ int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry 
 		return 0;
 	}
 	if (change.group) {
-		keep_group(changes, key);
+		keep_group(changes, key, true);
 		entry->id = text;
 	}
 	change.key = text;
@@ -412,7 +435,7 @@ int ldap_mark(struct directory *base, struct buf *out, struct err *err)
 		return err_set(err, ERR_REFUSED, "%s", changes->why_not);
 	changes->mark.groups = changes->mark.containers = slice_of(NULL, 0);
 	if (!buf_failed(&changes->group_keys))
-		changes->mark.groups = slice_of(changes->group_keys.data, changes->group_keys.len);
+		changes->mark.groups = shown_groups(changes);
 	if (!buf_failed(&changes->containers))
 		changes->mark.containers =
 			slice_of(changes->containers.data, changes->containers.len);
@@ -456,10 +479,10 @@ int ldap_delta_show(struct ldap_delta *delta, enum directory_change_kind kind, s
 	/* Servers also name what has left their log and never was ours; a person is no group. */
 	if (change.group && kind == CHANGE_GONE && !is_old_group(delta, key))
 		return 0;
-	if (change.group && kind == CHANGE_ENTRY) {
-		keep_group(changes, key);
+	if (change.group && (kind == CHANGE_ENTRY || kind == CHANGE_GONE))
+		keep_group(changes, key, kind == CHANGE_ENTRY);
+	if (change.group && kind == CHANGE_ENTRY)
 		entry->id = text;
-	}
 	change.key = kind == CHANGE_SWEEP ? NULL : text;
 	return delta->fn(delta->ctx, &change, err);
 }
@@ -598,7 +621,7 @@ static void inherit(struct ldap_delta *delta)
 		struct slice key = slice_of(old->groups.data + at, SYNC_UUID_BYTES);
 
 		map_set(&delta->old_groups, key, 1);
-		keep_group(changes, key);
+		keep_group(changes, key, true);
 	}
 	changes->group_keys.failed |= !old->groups.data;
 }

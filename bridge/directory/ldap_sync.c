@@ -198,7 +198,7 @@ int ldap_sync_full(struct ldap_search *search, unsigned number, struct err *err)
 				    search->base, run.said);
 		return ldap_search_run(search, err);
 	}
-	if (ret == 0 && (!run.ended || run.cookie.len == 0))
+	if (ret == 0 && run.code == LDAP_SUCCESS && (!run.ended || run.cookie.len == 0))
 		ldap_changes_refuse(changes, "the search below \"%.150s\" ended without a cookie",
 				    search->base);
 	changes->mark.searches[number].cookie = run.cookie;

@@ -7,6 +7,7 @@
 #   slapd_load LDIF     fill the database (server stopped)
 #   slapd_start         start, wait until it answers; sets LDAP_URI, LDAPS_URI
 #   slapd_stop
+#   slapd_restart       the same server again, at the same addresses
 #   slapd_modify        apply LDIF change records from standard input
 #   slapd_delete        delete the DNs on standard input, one a line
 #
@@ -129,6 +130,26 @@ slapd_stop() {
 	kill -TERM "$SLAPD_PID" 2>/dev/null || true
 	wait "$SLAPD_PID" 2>/dev/null || true
 	SLAPD_PID=
+}
+
+slapd_answers() {
+	local i
+	for i in $(seq 100); do
+		ldapwhoami -x -H "$LDAP_URI" >/dev/null 2>&1 && return 0
+		kill -0 "$SLAPD_PID" 2>/dev/null || break
+		sleep 0.05
+	done
+	echo "slapd did not start (waited $i): $(cat "$SLAPD_DIR/slapd.log")" >&2
+	return 1
+}
+
+slapd_restart() {
+	slapd_stop
+	slapd_own
+	"${SLAPD_AS[@]}" /usr/sbin/slapd -f "$SLAPD_DIR/slapd.conf" -d 0 -h "$LDAP_URI $LDAPS_URI" \
+		>"$SLAPD_DIR/slapd.log" 2>&1 &
+	SLAPD_PID=$!
+	slapd_answers
 }
 
 slapd_modify() {
