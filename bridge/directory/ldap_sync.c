@@ -22,17 +22,21 @@ struct sync_run {
 	bool ended;
 	int code;
 	char said[200];
-	struct sync_done done;    /* its cookie is in `cookie` */
-	struct slice cookie;      /* last one that came; data NULL = none */
+	struct sync_done done;
+	/*
+	 * data NULL = none came. The end is heard of before the last messages are worked on,
+	 * and its cookie stands for all of them.
+	 */
+	struct slice cookie, last_cookie;
 };
 
 /* --- one search -------------------------------------------------------------------------- */
 
-static void keep_cookie(struct sync_run *run, struct slice cookie)
+static void keep_cookie(struct sync_run *run, struct slice cookie, struct slice *ret)
 {
 	if (cookie.data)
-		run->cookie = slice_of(arena_strndup(&run->changes->mem, cookie.data, cookie.len),
-				       cookie.len);
+		*ret = slice_of(arena_strndup(&run->changes->mem, cookie.data, cookie.len),
+				cookie.len);
 }
 
 /* Only in a delta; a first content has no other states than "add". */
@@ -84,7 +88,7 @@ static int take_entry(void *ctx, const struct raw_entry *raw, struct err *err)
 			return -1;
 		return run->fn(run->ctx, raw, err);
 	}
-	keep_cookie(run, state.cookie);
+	keep_cookie(run, state.cookie, &run->cookie);
 	if (state.kind == SYNC_PRESENT || state.kind == SYNC_DELETE)
 		return tell(run, state.kind == SYNC_PRESENT, state.uuid, err);
 	run->entries++;
@@ -106,7 +110,7 @@ static int take_info(void *ctx, const char *oid, struct slice value, struct err 
 		return 0;
 	if (sync_info_parse(value, &info))
 		return give_up(run, "the server sent a Sync Info message that can not be read");
-	keep_cookie(run, info.cookie);
+	keep_cookie(run, info.cookie, &run->cookie);
 	run->present_over |= info.kind == SYNC_REFRESH_PRESENT;
 	while (ret == 0 && sync_info_next(&info, &uuid))
 		ret = tell(run, !info.refresh_deletes, uuid, err);
@@ -154,7 +158,7 @@ static bool take_end(void *ctx, int code, const char *diagnostic, LDAPControl **
 	    sync_done_parse(slice_of(control->ldctl_value.bv_val, control->ldctl_value.bv_len),
 			    &run->done) == 0) {
 		run->ended = true;
-		keep_cookie(run, run->done.cookie);
+		keep_cookie(run, run->done.cookie, &run->last_cookie);
 	}
 	return run->delta ? true : take_first_end(run);
 }
@@ -179,6 +183,8 @@ static int run_search(struct sync_run *run, struct slice cookie, struct err *err
 	search->control = &control;
 	search->hooks = &sync_hooks;
 	ret = ldap_search_run(search, err);
+	if (run->last_cookie.data)
+		run->cookie = run->last_cookie;
 	search->fn = run->fn;
 	search->ctx = run->ctx;
 	search->control = NULL;

@@ -79,19 +79,22 @@ unmarked() {
 		ok "$1"
 	fi
 }
-# delta NAME EXPECTED: lines "kind search" of the changes, counted, must be EXPECTED (one
-# line, in order); then the copy must be what a full read gives.
+# delta NAME [REGEX]...: changes come, one for each REGEX; then the copy must be what a full
+# read gives. More may come: slapd sends again what has changed since the last deletion.
 delta() {
-	local name=$1 expected=$2 came
+	local name=$1 regex
+	shift
 	if ! read_changes delta || ! grep -q '^changes read$' "$work/out"; then
 		bad "$name" "no changes"
 		return
 	fi
-	came=$(sed -En 's/^(entry|gone|present|sweep) ([0-9]+) .*/\1 \2/p' "$work/out" | sort |
-		uniq -c | awk '{printf "%s%s %s %s", sep, $1, $2, $3; sep = ", "}')
-	if [[ ! $came =~ ^($expected)$ ]]; then
-		bad "$name" "\"$came\" instead of \"$expected\""
-	elif ! read_changes compare || ! grep -q '^same [1-9]' "$work/out"; then
+	for regex; do
+		if ! grep -Eq "^$regex" "$work/out"; then
+			bad "$name" "nothing says /$regex/"
+			return
+		fi
+	done
+	if ! read_changes compare || ! grep -q '^same [1-9]' "$work/out"; then
 		bad "$name" "the copy is not the directory"
 	elif ! settle; then
 		bad "$name" "the mark does not come to rest"
@@ -99,15 +102,12 @@ delta() {
 		ok "$name"
 	fi
 }
-# slapd sends its last changes twice, until a cookie without "delcsn" is used; then a mark
-# must stay as it is.
+# After that, nothing comes and the mark stays as it is.
 settle() {
-	for _ in 1 2 3; do
-		cp "$work/copy.mark" "$work/last.mark"
-		read_changes delta && grep -q '^changes read$' "$work/out" || return 1
-		! cmp -s "$work/copy.mark" "$work/last.mark" || return 0
-	done
-	return 1
+	cp "$work/copy.mark" "$work/last.mark"
+	read_changes delta && grep -q '^changes read$' "$work/out" &&
+		cmp -s "$work/copy.mark" "$work/last.mark" &&
+		! grep -Eq '^(entry|gone|present|sweep) ' "$work/out"
 }
 # gives_up NAME REGEX: everything must be read, and says why; the next full read is good.
 gives_up() {
@@ -155,58 +155,58 @@ settings
 
 # --- each kind of change ---
 full "a full read"
-delta "nothing has changed" ""
+delta "nothing has changed"
 ann=$(nth 1 dn) bob=$(nth 2 dn) cid=$(nth 3 dn) dan=$(nth 4 dn)
 set_title "$ann" Boss
-delta "a changed value" "1 entry 0"
+delta "a changed value" "entry 0 .* $ann"
 set_title "$ann" Hidden
-delta "somebody leaves the filter" "1 gone 0"
+delta "somebody leaves the filter" "gone 0 "
 set_title "$ann" Boss
-delta "and comes back" "1 entry 0(, 1 gone 0)?"
+delta "and comes back" "entry 0 .* $ann"
 rename "$bob" uid=bob.renamed
 bob="uid=bob.renamed,${bob#*,}"
-delta "a rename" "1 entry 0(, [0-9] gone 0)?"
+delta "a rename" "entry 0 .* $bob"
 add_ou annexe "$people"
-delta "a container without entries" "([0-9] gone 0)?"
+delta "a container without entries"
 rename "$bob" uid=bob.renamed "ou=annexe,$people"
 bob="uid=bob.renamed,ou=annexe,$people"
-delta "a move" "1 entry 0(, [0-9] gone 0)?"
+delta "a move" "entry 0 .* $bob"
 rename "$bob" uid=bob.renamed "$SLAPD_BASE"
-delta "a move out of the base" "[1-9] gone 0"
+delta "a move out of the base" "gone 0 "
 rename "uid=bob.renamed,$SLAPD_BASE" uid=bob.renamed "ou=annexe,$people"
-delta "a move into the base" "1 entry 0(, [0-9] gone 0)?"
+delta "a move into the base" "entry 0 .* $bob"
 slapd_delete <<<"$cid"
-delta "a deletion" "[1-9] gone 0"
+delta "a deletion" "gone 0 "
 add_person new.one "ou=annexe,$people"
-delta "a new person" "1 entry 0(, [0-9] gone 0)?"
+delta "a new person" "entry 0 .* uid=new.one,"
 team=$(awk '/^dn: cn=cc-team/ {sub(/^dn: cn=/, ""); sub(/,.*/, ""); print; exit}' "$work/company.ldif")
 set_member add "$team" "uid=new.one,ou=annexe,$people"
-delta "a group's member" "1 entry 1(, [0-9] gone 0)?"
+delta "a group's member" "entry 1 .* cn=$team,"
 printf 'dn: cn=new-group,%s\nchangetype: add\nobjectClass: groupOfNames\ncn: new-group\nmember: %s\n' \
 	"$groups" "$dan" | slapd_modify
-delta "a new group" "1 entry 1(, [0-9] gone 0)?"
+delta "a new group" "entry 1 .* cn=new-group,"
 slapd_delete <<<"cn=new-group,$groups"
-delta "a group is deleted" "([0-9] gone 0, )?1 gone 1"
+delta "a group is deleted" "gone 1 "
 set_title "$dan" Chief
-delta "after that a person alone" "1 entry 0(, [0-9] gone 0)?"
+delta "after that a person alone" "entry 0 .* $dan"
 add_person elsewhere "$SLAPD_BASE"
 slapd_delete <<<"uid=elsewhere,$SLAPD_BASE"
-delta "somebody who never was ours" "([0-9] gone 0)?"
+delta "somebody who never was ours"
 add_person there.and.gone "$people"
 slapd_delete <<<"uid=there.and.gone,$people"
-delta "somebody who came and went" "([0-9] gone 0)?"
+delta "somebody who came and went"
 
 # --- present phase: the session log is lost with a restart ---
 slapd_restart
-delta "a restart, nothing has changed" "([0-9]+ present 1)?"
+delta "a restart, nothing has changed"
 set_title "$ann" Director
 slapd_delete <<<"$dan"
 slapd_restart
-delta "a present phase" "1 entry 0, 299 present 0, [0-9]+ present 1, 1 sweep 0"
+delta "a present phase" "entry 0 .* $ann" "present 0 " "sweep 0"
 slapd_delete <<<"cn=$team,$groups"
 slapd_restart
-delta "a group that a present phase does not name" "1 gone 1, 299 present 0, [0-9]+ present 1, 1 sweep 0"
-delta "and nothing after it" ""
+delta "a group that a present phase does not name" "gone 1 " "present 1 " "sweep 0"
+delta "and nothing after it"
 
 # --- containers ---
 rename "ou=annexe,$people" ou=outhouse
@@ -221,11 +221,11 @@ gives_up "a container is moved" 'renamed or moved: "ou=wing,'
 full "a full read after it"
 printf 'dn: ou=wing,%s\nchangetype: modify\nreplace: description\ndescription: x\n' "$people" |
 	slapd_modify
-delta "a container's own value" "([0-9] gone 0)?"
+delta "a container's own value"
 rename "$people" ou=folk
 gives_up "the base is renamed" 'No such object'
 rename "ou=folk,$SLAPD_BASE" ou=people
-delta "and is called as before" "([0-9] gone 0)?"
+delta "and is called as before"
 add_person "device" "uid=winger,ou=wing,$people"
 set_title "uid=winger,ou=wing,$people" Parent
 gives_up "a person with entries below it" '"uid=winger.* has entries below it'
@@ -261,14 +261,14 @@ gives_up "another filter" 'other searches'
 settings "changes: dirsync"
 gives_up "another way is asked for" 'offers no DirSync'
 settings
-delta "the good mark is still good" "([0-9] gone 0)?"
+delta "the good mark is still good"
 
 # --- a server that has gone back in time ---
 slapd_stop
 cp -a "$SLAPD_DIR/db" "$SLAPD_DIR/db.then"
 slapd_restart
 set_title "$ann" Later
-delta "a change before it" "1 entry 0(, [0-9] gone 0)?|1 entry 0, [0-9]+ present 0, [0-9]+ present 1, 1 sweep 0"
+delta "a change before it" "entry 0 .* $ann"
 slapd_stop
 rm -rf "$SLAPD_DIR/db"
 mv "$SLAPD_DIR/db.then" "$SLAPD_DIR/db"
@@ -319,14 +319,14 @@ else
 	bad "people's uids are kept then" "no uids"
 fi
 printf 'dn: uid=p1,%s\nchangetype: modify\nadd: uid\nuid: other1\n' "$people" | slapd_modify
-delta "a changed uid" "1 entry 0(, [0-9] gone 0)?"
+delta "a changed uid" "entry 0 .* uid=p1,"
 
 # --- two searches that overlap, one of one level ---
 settings "people: [{base: \"$people\", filter: (objectClass=inetOrgPerson)}, {base: \"$people\", scope: one, filter: (cn=q)}, {base: \"$SLAPD_BASE\", filter: (uid=p1*)}]" \
 	"groups: [{base: \"$groups\"}, {base: \"cn=cc-agents,$groups\", scope: base}]"
 full "several searches"
 printf 'dn: uid=p10,%s\nchangetype: modify\nreplace: cn\ncn: z\n' "$people" | slapd_modify
-delta "a change that concerns three" "1 entry 0, 1 entry 2, [0-9] gone [01](, [0-9] gone [123])*"
+delta "a change that concerns three" "entry 0 .* uid=p10," "gone 1 " "entry 2 .* uid=p10,"
 
 # --- a size limit; servers that do not take part ---
 with_slapd() { # SIZE-LIMIT EXTRA...

@@ -109,7 +109,8 @@ static void save(struct copy *copy, const char *path)
 
 	if (!out)
 		exit(2);
-	qsort(copy->rows.items, copy->rows.count, sizeof(struct row), compare_rows);
+	if (copy->rows.count)
+		qsort(copy->rows.items, copy->rows.count, sizeof(struct row), compare_rows);
 	for (size_t i = 0; i < copy->rows.count; i++) {
 		if (copy->rows.items[i].line)
 			fprintf(out, "%s\n", copy->rows.items[i].line);
