@@ -16,10 +16,13 @@
  */
 
 const struct cel_fn cel_fns[] = {
-#define FN(id, name, style, min, max, a0, a1, a2, a3, result, prep, doc, example)         \
-	{ name, style, min, max, { a0, a1, a2, a3 }, result, cel_fn_##id, prep, doc, example },
+#define GROUP(title)
+#define FN(id, name, style, min, max, a0, a1, a2, a3, result, prep, params, doc, examples) \
+	{ name, style, min,  max, { a0, a1, a2, a3 }, result, cel_fn_##id,                 \
+	  prep, params, doc, examples },
 #include "mappings/cel_fn.def"
 #undef FN
+#undef GROUP
 };
 const size_t cel_fn_count = sizeof(cel_fns) / sizeof(*cel_fns);
 
@@ -161,10 +164,13 @@ static const char *const root_names[] = { "entry", "values", "now" };
 #define ROOT_NAMES (sizeof(root_names) / sizeof(*root_names))
 
 static const char *const macro_names[] = {
-	"has",	       "all",		"exists",	     "exists_one", "existsOne",
-	"map",	       "filter",	"transformList",     "transformMap",
-	"transformMapEntry", "cel.bind", "coalesce", "inGroup", "optMap", "optFlatMap",
-	"or", "orValue",
+#define GROUP(title)
+#define SYNTAX(name, forms, doc, examples)
+#define MACRO(name, forms, doc, examples) name,
+#include "mappings/cel_macro.def"
+#undef MACRO
+#undef SYNTAX
+#undef GROUP
 };
 #define MACRO_NAMES (sizeof(macro_names) / sizeof(*macro_names))
 

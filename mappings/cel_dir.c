@@ -302,24 +302,54 @@ CEL_FN(uac)
 
 /* ---- names ---- */
 
-CEL_FN(dn_part)
+/* Up to `max` values of an attribute of a DN. */
+static bool find_parts(struct cel_ctx *c, const struct cel_node *n, const struct cel_value *args,
+		       struct slice *values, size_t max, size_t *ret_count)
 {
 	struct err err = ERR_INIT;
-	struct slice value, dn = args[0].as.s;
-	char *type = cel_alloc_bytes(c, n, args[1].as.s.len);
+	struct slice dn = args[0].as.s, name = args[1].as.s;
+	char *type = cel_alloc_bytes(c, n, name.len);
+
+	if (!type || !cel_charge(c, n, 64 * 16 + dn.len))
+		return false;
+	memcpy(type, name.data, name.len);
+	type[name.len] = '\0';
+	if (dn_parts(c->mem, dn.data, dn.len, type, values, max, ret_count, &err) == 0)
+		return true;
+	return cel_failf(c, n, "%s", err.text);
+}
+
+CEL_FN(dn_part)
+{
+	struct slice value;
+	size_t count;
 
 	(void)argc;
-	if (!type || !cel_charge(c, n, 64 * 16))
+	if (!find_parts(c, n, args, &value, 1, &count))
 		return false;
-	memcpy(type, args[1].as.s.data, args[1].as.s.len);
-	type[args[1].as.s.len] = '\0';
-	if (dn_part(c->mem, dn.data, dn.len, type, &value, &err) == 0) {
-		*out = cel_of_attr(value);
-		return true;
-	}
-	if (err.kind == ERR_NOT_FOUND)
+	if (count == 0)
 		return cel_fail_key(c, n, &args[1]);
-	return cel_failf(c, n, "%s", err.text);
+	*out = cel_of_attr(value);
+	return true;
+}
+
+CEL_FN(dn_parts)
+{
+	struct slice values[DN_RDNS_MAX + 1];
+	struct cel_value *items;
+	size_t count;
+
+	(void)argc;
+	if (!find_parts(c, n, args, values, DN_RDNS_MAX + 1, &count))
+		return false;
+	if (count > DN_RDNS_MAX)
+		return cel_failf(c, n, "the DN has more than %d parts", DN_RDNS_MAX);
+	items = cel_alloc_array(c, n, count + 1, sizeof(*items));
+	if (!items)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		items[i] = cel_of_attr(values[i]);
+	return cel_make_list(c, n, items, count, out);
 }
 
 /*

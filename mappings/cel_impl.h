@@ -322,8 +322,9 @@ struct cel_fn {
 	uint32_t result;
 	cel_fn_call *call;
 	cel_fn_prepare *prepare;
+	const char *params;   /* names with spaces between, the receiver's first */
 	const char *doc;
-	const char *example; /* "expression => JSON value" */
+	const char *examples; /* "expression => JSON value", one a line */
 };
 
 /*
@@ -343,10 +344,12 @@ struct cel_fn {
 extern const struct cel_fn cel_fns[];
 extern const size_t cel_fn_count;
 
-#define FN(id, name, style, min, max, a0, a1, a2, a3, result, prep, doc, example)         \
+#define GROUP(title)
+#define FN(id, name, style, min, max, a0, a1, a2, a3, result, prep, params, doc, examples) \
 	cel_fn_call cel_fn_##id;
 #include "mappings/cel_fn.def"
 #undef FN
+#undef GROUP
 
 cel_fn_prepare cel_prepare_pattern, cel_prepare_zone, cel_prepare_uac, cel_prepare_lookup;
 

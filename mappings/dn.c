@@ -150,12 +150,35 @@ static void squeeze(struct buf *value)
 		value->data[out] = '\0';
 }
 
+/* Without escapes and folding it is the text as it stands. */
+static bool read_plain_value(struct reader *r, struct slice *ret)
+{
+	const char *end = r->at;
+	size_t len;
+
+	if (r->fold)
+		return false;
+	while (end < r->end && *end != ',' && *end != ';' && *end != '+') {
+		if (strchr("\\\"<>", *end))
+			return false;
+		end++;
+	}
+	len = (size_t)(end - r->at);
+	while (len && r->at[len - 1] == ' ')
+		len--;
+	*ret = slice_of(arena_strndup(r->mem, r->at, len), len);
+	r->at = end;
+	return true;
+}
+
 static int read_value(struct reader *r, struct slice *ret)
 {
 	struct buf raw, folded;
 	size_t keep = 0; /* trailing spaces after this are not part of the value */
 	int status = -1;
 
+	if (read_plain_value(r, ret))
+		return 0;
 	buf_init(&raw, DN_BYTES_MAX);
 	buf_init(&folded, DN_BYTES_MAX * 4);
 	while (r->at < r->end && *r->at != ',' && *r->at != ';' && *r->at != '+') {
@@ -420,27 +443,38 @@ bool dn_is_below(struct slice dn, struct slice base)
 	return at == 0 || dn.data[at - 1] == ',';
 }
 
-int dn_part(struct arena *mem, const char *dn, size_t len, const char *type,
-	    struct slice *ret_value, struct err *err)
+int dn_parts(struct arena *mem, const char *dn, size_t len, const char *type,
+	     struct slice *ret_values, size_t max, size_t *ret_count, struct err *err)
 {
 	struct reader r = { .mem = mem, .at = dn, .start = dn, .end = dn + len, .err = err };
 	struct part parts[RDN_PARTS_MAX];
+	size_t found = 0;
 
 	if (len > DN_BYTES_MAX)
 		return err_set(err, ERR_LIMIT, "a DN of more than %d bytes", DN_BYTES_MAX);
 	skip_space(&r);
-	while (r.at < r.end) {
+	while (r.at < r.end && found < max) {
 		unsigned count;
 
 		if (read_rdn(&r, parts, &count))
 			return -1;
-		for (unsigned i = 0; i < count; i++) {
+		for (unsigned i = 0; i < count && found < max; i++)
 			if (text_cmp_nocase(parts[i].type.data, parts[i].type.len, type,
-					    strlen(type)) == 0) {
-				*ret_value = parts[i].value;
-				return 0;
-			}
-		}
+					    strlen(type)) == 0)
+				ret_values[found++] = parts[i].value;
 	}
-	return err_set(err, ERR_NOT_FOUND, "the DN has no part \"%s\"", type);
+	*ret_count = found;
+	return 0;
+}
+
+int dn_part(struct arena *mem, const char *dn, size_t len, const char *type,
+	    struct slice *ret_value, struct err *err)
+{
+	size_t count;
+
+	if (dn_parts(mem, dn, len, type, ret_value, 1, &count, err))
+		return -1;
+	if (count == 0)
+		return err_set(err, ERR_NOT_FOUND, "the DN has no part \"%s\"", type);
+	return 0;
 }

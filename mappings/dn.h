@@ -40,5 +40,11 @@ bool dn_is_below(struct slice dn, struct slice base);
  */
 int dn_part(struct arena *mem, const char *dn, size_t len, const char *type,
 	    struct slice *ret_value, struct err *err);
+/*
+ * All of them, from left to right, as many as there is room for. `ret_values` has room for
+ * `max`; *ret_count is 0 when there is none.
+ */
+int dn_parts(struct arena *mem, const char *dn, size_t len, const char *type,
+	     struct slice *ret_values, size_t max, size_t *ret_count, struct err *err);
 
 #endif

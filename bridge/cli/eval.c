@@ -9,7 +9,7 @@
 
 #include "bridge/cli/cli.h"
 #include "bridge/directory/ldif.h"
-#include "mappings/cel.h"
+#include "mappings/cel_manual.h"
 #include "mappings/table.h"
 #include "scim/base/buf.h"
 #include "scim/base/clock.h"
@@ -23,6 +23,7 @@ static const struct cli_option options[] = {
 	{ "table", 0, "NAME=FILE", "a table for lookup(), CSV or YAML; may be repeated" },
 	{ "group", 0, "NAME", "the entry is in this group, and in no other that is not given; may "
 			      "be repeated" },
+	{ "functions", 0, NULL, "print the manual of the expression language, in Markdown" },
 	{ "check", 0, NULL, "check names and types first, as when rules are loaded" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -179,13 +180,26 @@ static int answer(const struct cli_args *args)
 	return code;
 }
 
+static int print_manual(void)
+{
+	struct buf out;
+
+	buf_init(&out, EVAL_LINE_BYTES_MAX);
+	cel_manual_markdown(&out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_release(&out);
+	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int run(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
 	int code = EXIT_USAGE;
 
 	if (cli_parse(self, argc, argv, &args) == 0)
-		code = args.help ? EXIT_DONE : answer(&args);
+		code = args.help			  ? EXIT_DONE
+		       : cli_flag(&args, "functions") ? print_manual()
+						      : answer(&args);
 	cli_args_release(&args);
 	return code;
 }

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "mappings/cel_impl.h"
+#include "mappings/cel_manual.h"
+#include "mappings/table.h"
 #include "scim/base/buf.h"
 #include "scim/base/json.h"
 #include "scim/base/banned.h"
@@ -27,9 +29,34 @@ struct block {
 	char *expr, *entry, *want;
 };
 
+static const struct tables *the_tables(void)
+{
+	static struct tables *tables;
+	struct err err = ERR_INIT;
+
+	if (tables)
+		return tables;
+	tables = tables_new();
+	assert_int_equal(tables_load_text(tables, "sites", "sites.csv",
+					  SLICE("city,division,unit\nBerlin,Site Berlin,MU 1\n"
+						"Lisbon,Site Lisbon,MU 2\n"),
+					  &err), 0);
+	assert_int_equal(tables_load_text(tables, "hours", "hours.yaml",
+					  SLICE("PT: Part time 20h\nFT: Full time 40h\nempty:\n"),
+					  &err), 0);
+	return tables;
+}
+
+static int release_tables(void **state)
+{
+	(void)state;
+	tables_free((struct tables *)(uintptr_t)the_tables());
+	return 0;
+}
+
 static void evaluate(const struct block *b, struct buf *out)
 {
-	struct cel_once how = { .check = b->check, .now_s = NOW };
+	struct cel_once how = { .check = b->check, .now_s = NOW, .tables = the_tables() };
 	struct buf line;
 
 	buf_init(&line, 1 << 20);
@@ -154,6 +181,7 @@ static unsigned run_file(const char *path, unsigned *count)
 static const char *const case_files[] = {
 	"literals",  "operators", "logic",    "macros", "optionals", "conversions", "strings",
 	"times",     "patterns",  "entry",    "directory", "math",   "check",
+	"tables",
 };
 
 static void test_case_files(void **state)
@@ -185,32 +213,103 @@ static void test_no_file_forgotten(void **state)
 	assert_int_equal(found, sizeof(case_files) / sizeof(*case_files));
 }
 
-/* "expression => JSON value" of each row of cel_fn.def, checked as rules are. */
+/* ---- the manual ---- */
+
+struct manual_check {
+	const char *group, *row;
+	unsigned rows, forms, examples, bad;
+};
+
+static void manual_row(void *ctx, const char *name)
+{
+	struct manual_check *check = ctx;
+
+	/* The row before had an example. */
+	assert_true(check->rows == 0 || check->examples > 0);
+	check->row = name;
+	check->rows++;
+	check->examples = 0;
+}
+
+static void manual_doc(void *ctx, const char *text)
+{
+	size_t len = strlen(text);
+
+	(void)ctx;
+	assert_true(len > 10 && strchr(".?", text[len - 1]) && !strchr(text, '\n'));
+}
+
+/* Checked as rules are; the value is the JSON that eval prints. */
+static void manual_example(void *ctx, struct slice expr, struct slice value)
+{
+	struct manual_check *check = ctx;
+	struct buf out, want;
+
+	check->examples++;
+	buf_init(&out, 1 << 16);
+	buf_init(&want, 1 << 16);
+	cel_manual_eval(expr, &out);
+	buf_addf(&want, "\"value\":%.*s}", SLICE_FMT(value));
+	if (out.len < want.len || strcmp(out.data + out.len - want.len, want.data) != 0) {
+		print_error("%s: %.*s => %.*s: got %s\n", check->row, SLICE_FMT(expr),
+			    SLICE_FMT(value), out.data);
+		check->bad++;
+	}
+	buf_release(&out);
+	buf_release(&want);
+}
+
+/* Every example of the manual, and that every row has one. */
 static void test_examples(void **state)
 {
-	unsigned bad = 0;
+	static const struct cel_manual to = { .row = manual_row, .doc = manual_doc,
+					      .example = manual_example };
+	struct manual_check check = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < cel_fn_count; i++) {
-		const char *arrow = strstr(cel_fns[i].example, " => ");
-		struct buf out;
-		struct cel_once how = { .check = true, .now_s = NOW };
-		const char *value;
+	cel_manual_walk(&to, &check);
+	assert_true(check.rows > cel_fn_count + 20 && check.examples > 0);
+	assert_int_equal(check.bad, 0);
+}
 
-		assert_non_null(arrow);
-		buf_init(&out, 1 << 16);
-		cel_eval_once(slice_of(cel_fns[i].example, (size_t)(arrow - cel_fns[i].example)),
-			      NULL, 0, &how, &out);
-		value = strstr(out.data, "\"value\":");
-		if (!value || strlen(value + 8) != strlen(arrow + 4) + 1 ||
-		    strncmp(value + 8, arrow + 4, strlen(arrow + 4)) != 0) {
-			print_error("%s: %s: got %s\n", cel_fns[i].name, cel_fns[i].example,
-				    out.data);
-			bad++;
-		}
-		buf_release(&out);
+/* As many names of parameters as there can be arguments. */
+static void test_parameters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < cel_fn_count; i++) {
+		const char *p = cel_fns[i].params;
+		unsigned count = *p != '\0';
+
+		for (; *p; p++)
+			count += *p == ' ';
+		if (count != cel_fns[i].max && cel_fns[i].max != CEL_ARGS_MAX)
+			fail_msg("%s has %u parameters", cel_fns[i].name, count);
 	}
-	assert_int_equal(bad, 0);
+}
+
+static void test_markdown(void **state)
+{
+	static const char *const parts[] = {
+		"# Expressions\n", "\n    mail: Ann.Lee@example.org\n",
+		"\n    # sites: sites.csv\n    city,division,unit\n    Berlin,Site Berlin,MU 1\n", "\n## Directory\n\n### ref\n\n",
+		"\n    lookup(table: string, key: string, [column: string]) -> string\n\n",
+		"\n    string.matches(pattern: string) -> bool\n"
+		"    matches(text: string, pattern: string) -> bool\n\n",
+		"\n    math.greatest(numbers: number|list, ...) -> number\n\n",
+		"\n    dnPart(entry.dn, 'ou')  // \"Billing\"\n",
+		"\n### coalesce\n\n    coalesce(value, ...)\n\n",
+	};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	cel_manual_markdown(&out);
+	assert_false(buf_failed(&out));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (!strstr(out.data, parts[i]))
+			fail_msg("not in the chapter: %s", parts[i]);
+	assert_null(strstr(out.data, "\n\n\n"));
+	buf_release(&out);
 }
 
 /* ---- programs ---- */
@@ -589,6 +688,8 @@ int main(void)
 		cmocka_unit_test(test_case_files),
 		cmocka_unit_test(test_no_file_forgotten),
 		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_markdown),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_variables),
@@ -602,5 +703,5 @@ int main(void)
 		cmocka_unit_test(test_bad_lines),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, release_tables);
 }
