@@ -81,6 +81,9 @@ int cel_prepare_lookup(struct arena *mem, const struct tables *tables, const str
 	if (!lookup->table)
 		return no_table(mem, tables, n->kids[0]->value.as.s, err);
 	lookup->column = -1;
+	*ret_extra = lookup;
+	if (table_column_count(lookup->table) == 0)
+		return 0; /* missing, and that was said */
 	if (n->count == 2) {
 		if (table_column_count(lookup->table) > 2)
 			return several_columns(lookup->table, err);
@@ -90,7 +93,6 @@ int cel_prepare_lookup(struct arena *mem, const struct tables *tables, const str
 		if (lookup->column < 0)
 			return no_column(mem, lookup->table, n->kids[2]->value.as.s, err);
 	}
-	*ret_extra = lookup;
 	return 0;
 }
 
@@ -101,6 +103,8 @@ CEL_FN(lookup)
 	struct slice cell;
 
 	(void)argc;
+	if (table_column_count(lookup->table) == 0)
+		return cel_fail(c, n, "the table could not be read");
 	if (column < 0)
 		column = table_find_column(lookup->table, args[2].as.s);
 	if (column < 0) {

@@ -76,6 +76,8 @@ static struct rules *rules_new(void)
 	layout_init(&rules->layout);
 	group_names_init(&rules->groups);
 	rules->env = cel_env_new(&rules->layout, &rules->groups);
+	rules->tables = tables_new();
+	cel_env_tables(rules->env, rules->tables);
 	vec_push(&rules->origins, (struct origin){ 0 });
 	return rules;
 }
@@ -126,6 +128,7 @@ void rules_free(struct rules *rules)
 	if (!rules)
 		return;
 	cel_env_free(rules->env);
+	tables_free(rules->tables);
 	layout_release(&rules->layout);
 	group_names_release(&rules->groups);
 	vec_release(&rules->blocks);
@@ -243,4 +246,7 @@ void rules_each_file(const struct rules *rules,
 {
 	for (size_t i = 0; i < rules->files.count; i++)
 		fn(ctx, rules->files.items[i].path, rules->files.items[i].text);
+	for (size_t i = 0; i < tables_count(rules->tables); i++)
+		fn(ctx, table_path(tables_at(rules->tables, i)),
+		   table_text(tables_at(rules->tables, i)));
 }

@@ -106,12 +106,21 @@ static bool is_stock_name(const char *name)
 				 "0123456789-_.")] == '\0';
 }
 
+const char *rules_path_beside(struct rules_loader *load, const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (*name == '/' || !slash)
+		return arena_strdup(&load->rules->mem, name);
+	return arena_printf(&load->rules->mem, "%.*s/%s", (int)(slash - path), path, name);
+}
+
 /* Path of what `at` names in the file `path`, or NULL with a diagnosis. */
 static const char *extended_path(struct rules_loader *load, const char *path,
 				 const struct yaml_node *at)
 {
 	struct arena *mem = &load->rules->mem;
-	const char *name = at->text.data, *slash = strrchr(path, '/'), *folder, *file;
+	const char *name = at->text.data, *folder, *file;
 
 	if (strncmp(name, "stock/", 6) == 0) {
 		folder = stock_folder(mem);
@@ -125,19 +134,17 @@ static const char *extended_path(struct rules_loader *load, const char *path,
 		no_such_stock(load, at, name + 6, folder);
 		return NULL;
 	}
-	if (*name == '/' || !slash)
-		return arena_strdup(mem, name);
-	return arena_printf(mem, "%.*s/%s", (int)(slash - path), path, name);
+	return rules_path_beside(load, path, name);
 }
 
 /* --- extends ----------------------------------------------------------------------------- */
 
-static bool extends(const struct rules_loader *load, unsigned source, unsigned base)
+bool rules_extend(const struct rules_loader *load, unsigned source, unsigned base)
 {
 	const struct rule_source *s = &load->sources.items[source];
 
 	for (size_t i = 0; i < s->bases.count; i++)
-		if (s->bases.items[i] == base || extends(load, s->bases.items[i], base))
+		if (s->bases.items[i] == base || rules_extend(load, s->bases.items[i], base))
 			return true;
 	return false;
 }
@@ -220,7 +227,7 @@ static int no_such_block(struct rules_loader *load, const struct draft *draft)
 	for (size_t i = 0; i < load->drafts.count && count < 64; i++)
 		if (load->drafts.items[i].named && !load->drafts.items[i].removed &&
 		    (load->drafts.items[i].source == draft->source ||
-		     extends(load, draft->source, load->drafts.items[i].source)))
+		     rules_extend(load, draft->source, load->drafts.items[i].source)))
 			names[count++] = load->drafts.items[i].name;
 	return rules_complain(load, draft->named, "no block \"%s\" is inherited that could be "
 			      "removed%s", draft->name,
@@ -275,7 +282,7 @@ static int add_block(struct rules_loader *load, unsigned source, unsigned index,
 		return rules_complain(load, node, "a block of people is expected here");
 	status = draft_read(load, node, RULE_PLACE_PEOPLE, name, source, &draft);
 	other = draft.named ? find_draft(load, draft.name) : NULL;
-	if (other && (other->source == source || !extends(load, source, other->source))) {
+	if (other && (other->source == source || !rules_extend(load, source, other->source))) {
 		status = same_name(load, &draft, other);
 		draft_release(&draft);
 		return status;
@@ -356,6 +363,8 @@ static int read_tree(struct rules_loader *load, unsigned source, const struct ya
 		status = -1;
 	defaults = rules_get(root, RULE_PLACE_FILE, "defaults");
 	if (read_defaults(load, source, defaults))
+		status = -1;
+	if (rules_read_tables(load, source, rules_get(root, RULE_PLACE_FILE, "tables")))
 		status = -1;
 	/* A file that builds on another, or is built on, need not have people of its own. */
 	if (read_people(load, source, root, !bases && !depth))
@@ -473,7 +482,7 @@ int rules_compile(struct rules_loader *load, bool good)
 {
 	struct rules *rules = load->rules;
 	const struct draft *last = NULL;
-	int status = 0;
+	int status = rules_load_tables(load);
 
 	for (size_t i = 0; i < load->drafts.count; i++) {
 		struct draft *draft = &load->drafts.items[i];
@@ -506,4 +515,5 @@ void rules_loader_release(struct rules_loader *load)
 	vec_release(&load->sources);
 	vec_release(&load->drafts);
 	vec_release(&load->defaults);
+	vec_release(&load->tables);
 }

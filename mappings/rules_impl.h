@@ -5,6 +5,7 @@
 #define MAPPINGS_RULES_IMPL_H
 
 #include "mappings/rules.h"
+#include "mappings/table.h"
 #include "mappings/yaml.h"
 
 #define TEMPLATE_TEXT_MAX 4096 /* bytes that one computed value may have */
@@ -99,6 +100,7 @@ struct rules {
 	struct layout layout;
 	struct group_names groups;
 	struct cel_env *env;
+	struct tables *tables; /* what lookup() finds */
 	bool all;      /* mode: all */
 	bool uses_now; /* any expression */
 	VEC(struct people_block) blocks;

@@ -76,6 +76,13 @@ struct default_field {
 	bool good;
 };
 
+/* A table that a file names. */
+struct table_draft {
+	const char *name, *path;
+	const struct yaml_node *at; /* its path */
+	unsigned source;
+};
+
 /* What loading needs beside the rules. */
 struct rules_loader {
 	struct rules *rules;
@@ -83,6 +90,7 @@ struct rules_loader {
 	VEC(struct rule_source) sources;
 	VEC(struct draft) drafts; /* in the order in which they are asked */
 	VEC(struct default_field) defaults;
+	VEC(struct table_draft) tables;
 	const struct yaml_node *mode_at; /* where `mode` was stated first */
 };
 
@@ -142,6 +150,17 @@ int rules_read_source(struct rules_loader *load, const char *path, const struct 
 /* Drafts to blocks. `good`: nothing was wrong before, so that there must be one. */
 int rules_compile(struct rules_loader *load, bool good);
 void rules_loader_release(struct rules_loader *load);
+/* Path of what the file `path` names as `name`: from its folder. Lives as long as the rules. */
+const char *rules_path_beside(struct rules_loader *load, const char *path, const char *name);
+/* Does the file `source` extend the file `base`, by whatever way? */
+bool rules_extend(const struct rules_loader *load, unsigned source, unsigned base);
+
+/* --- rules_tables.c ---------------------------------------------------------------------- */
+
+/* Note the tables that a file names (`tables`, may be NULL); they override those of its bases. */
+int rules_read_tables(struct rules_loader *load, unsigned source, const struct yaml_node *node);
+/* Load those that are left. What can not be read is told once, here. */
+int rules_load_tables(struct rules_loader *load);
 
 /* --- rules_people.c, rules_assign.c ------------------------------------------------------ */
 

@@ -484,6 +484,15 @@ int tables_load(struct tables *tables, const char *name, const char *path, struc
 	return status;
 }
 
+void tables_add_missing(struct tables *tables, const char *name)
+{
+	struct table *table = mem_zalloc(sizeof(*table));
+
+	table->name = arena_strdup(&table->mem, name);
+	table->path = table->name;
+	vec_push(&tables->list, table);
+}
+
 size_t tables_count(const struct tables *tables)
 {
 	return tables ? tables->list.count : 0;

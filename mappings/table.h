@@ -37,6 +37,11 @@ int tables_load(struct tables *tables, const char *name, const char *path, struc
 /* The same from its text, which is copied; `path` tells the form and is named in errors. */
 int tables_load_text(struct tables *tables, const char *name, const char *path,
 		     struct slice text, struct err *err);
+/*
+ * A table that could not be read, and that was said: lookups in it are not refused as well.
+ * It has no columns, and nothing that was compiled with it may be evaluated.
+ */
+void tables_add_missing(struct tables *tables, const char *name);
 size_t tables_count(const struct tables *tables); /* 0 for NULL */
 const struct table *tables_at(const struct tables *tables, size_t i);
 /* NULL when there is none of this name. */

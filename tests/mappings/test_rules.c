@@ -108,6 +108,12 @@ static void print_loaded(const struct rules *rules, const struct diags *diags,
 	}
 	for (size_t i = 0; rules && i < rules->blocks.count; i++)
 		print_block(rules, &rules->blocks.items[i], out);
+	for (size_t i = 0; rules && i < tables_count(rules->tables); i++) {
+		const struct table *table = tables_at(rules->tables, i);
+
+		buf_addf(out, "table %s %s, %zu rows\n", table_name(table), table_path(table),
+			 table_rows(table));
+	}
 }
 
 /* Names of the folder do not stand in what is wanted. */
@@ -280,6 +286,30 @@ static void add_file(void *ctx, const char *path, struct slice text)
 	buf_addf(ctx, "%s:%.*s", strrchr(path, '_') ? "file" : path, SLICE_FMT(text));
 }
 
+/* The bytes of tables count as those of rule files do. */
+static void test_table_files(void **state)
+{
+	char *csv = write_file("k,v\na,b\n");
+	struct arena mem = ARENA_INIT;
+	const char *path = arena_printf(&mem, "%s.csv", csv);
+	struct rules *rules;
+	struct buf got;
+
+	(void)state;
+	assert_int_equal(rename(csv, path), 0);
+	rules = load(arena_printf(&mem, "version: 1\ntables: {t: %s}\npeople:\n"
+					"- profile: {userName: \"${lookup('t', entry.l)}\"}\n",
+				  path));
+	buf_init(&got, 10000);
+	rules_each_file(rules, add_file, &got);
+	assert_non_null(strstr(got.data, "entry.l)}\"}\nfile:k,v\na,b\n"));
+	buf_release(&got);
+	rules_free(rules);
+	unlink(path);
+	mem_free(csv);
+	arena_release(&mem);
+}
+
 static void test_files(void **state)
 {
 	static const char first[] = "version: 1\npeople:\n- profile: {userName: a}\n";
@@ -347,7 +377,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_literals),  cmocka_unit_test(test_files),
-		cmocka_unit_test(test_limits), cmocka_unit_test(test_extends),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_table_files),
+		cmocka_unit_test(test_extends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
