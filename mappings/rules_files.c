@@ -496,10 +496,10 @@ int rules_compile(struct rules_loader *load, bool good)
 		if (people_compile(load, draft))
 			status = -1;
 	}
-	if (!last && good)
+	if (!last && good && load->sources.count)
 		return diags_at(load->diags, ERR_INVALID, load->sources.items[0].path, 1, 1,
 				"no block of people is left; nobody would be in scope");
-	if (!status && rules->all && !states_user_name(rules))
+	if (last && good && !status && rules->all && !states_user_name(rules))
 		status = rules_complain(load, last->node, "no block states userName");
 	return status;
 }

@@ -338,12 +338,39 @@ static void test_files(void **state)
 	assert_string_equal(diags.items[0].where, "/nowhere/rules.yaml");
 	assert_int_equal(diags.items[0].kind, ERR_INVALID);
 	assert_string_equal(diags.items[1].text, "the file is empty");
+	assert_int_equal(rules_load(NULL, 0, &rules, &diags), 0);
+	rules_free(rules);
+	rules = NULL;
 	assert_int_equal(rules_load(many, RULES_FILES_MAX + 1, &rules, &diags), -1);
 	assert_string_equal(diags.items[2].text, "more than 100 rule files");
 	diags_release(&diags);
 	for (size_t i = 0; i < 2; i++) {
 		unlink(paths[i]);
 		mem_free(paths[i]);
+	}
+}
+
+static void test_now(void **state)
+{
+	static const struct {
+		const char *rules;
+		bool uses;
+	} rows[] = {
+		{ "version: 1\npeople:\n- profile: {userName: '${entry.x}'}\n", false },
+		{ "version: 1\npeople:\n- {when: now > timestamp(entry.x), profile: {userName: a}}\n",
+		  true },
+		{ "version: 1\npeople:\n- profile: {userName: 'a ${string(now)} b'}\n", true },
+		/* Bounds have their own next moment: map.h, ret_due_s. */
+		{ "version: 1\npeople:\n- {from: 2026-01-01, profile: {userName: a}}\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rules *rules = load(rows[i].rules);
+
+		if (rules_use_now(rules) != rows[i].uses)
+			fail_msg("%s", rows[i].rules);
+		rules_free(rules);
 	}
 }
 
@@ -378,7 +405,7 @@ int main(void)
 		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_literals),  cmocka_unit_test(test_files),
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_table_files),
-		cmocka_unit_test(test_extends),
+		cmocka_unit_test(test_extends), cmocka_unit_test(test_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
