@@ -84,8 +84,6 @@ static const char *must_read_all(struct changes *c)
 		return "nothing is kept of an earlier read";
 	if (strcmp(c->mark.inputs, c->inputs) != 0)
 		return "settings or rules have changed";
-	if (rules_use_now(c->how.rules))
-		return "the rules use `now`, so that anybody's record may have changed";
 	if (age < 0 || age >= (int64_t)c->how.config->directory.full_every_h * 3600)
 		return "the last full read is too long ago (directory.full_every)";
 	return state_objects(c);
