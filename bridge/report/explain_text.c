@@ -353,8 +353,23 @@ static void say_why(struct page *page, const struct explained_event *e)
 	}
 }
 
+/* "Berlin" = "Berlin" would tell nobody anything. */
+static bool is_literal(const struct explained_part *part)
+{
+	const char *text = part->text;
+	size_t len = text ? strlen(text) : 0;
+
+	if (part->kind != CEL_PART_CONST || part->depth == 0 || !len)
+		return false;
+	if (text[0] == '"' || text[0] == '\'')
+		return strchr(text + 1, text[0]) == text + len - 1;
+	return part->json && strcmp(text, part->json) == 0;
+}
+
 static void put_part(struct page *page, const struct explained_part *part)
 {
+	if (is_literal(part))
+		return;
 	fresh(page);
 	buf_addf(&page->line, "%s", part->decided ? "> " : "  ");
 	show(&page->line, part->kind == CEL_PART_ELEMENT ? part->name ? part->name : ""
