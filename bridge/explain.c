@@ -212,7 +212,7 @@ static const char *short_name(struct explainer *x, const char *name)
 static const char *nearest_own(struct explainer *x, const struct explained_group *groups,
 			       unsigned count, const char *name)
 {
-	const char *names[NAMES_MAX], *full[NAMES_MAX];
+	const char *names[NAMES_MAX], *full[NAMES_MAX] = { NULL };
 	size_t own = 0;
 	int near;
 
@@ -222,7 +222,7 @@ static const char *nearest_own(struct explainer *x, const struct explained_group
 		full[own] = groups[i].name;
 		names[own++] = short_name(x, groups[i].name);
 	}
-	near = text_nearest(short_name(x, name), names, own);
+	near = own ? text_nearest(short_name(x, name), names, own) : -1;
 	return near < 0 ? NULL : full[near];
 }
 

@@ -15,12 +15,11 @@ struct explainer;
 
 struct explainer *explainer_new(const struct rules *rules, struct directory *directory,
 				struct arena *mem);
-void explainer_free(struct explainer *explainer);
+void explainer_free(struct explainer *x);
 /* The entry as it was read, and its groups; good until the entry goes. */
-void explainer_start(struct explainer *explainer, const struct entry *entry);
-const struct map_observer *explainer_observer(struct explainer *explainer);
+void explainer_start(struct explainer *x, const struct entry *entry);
+const struct map_observer *explainer_observer(struct explainer *x);
 /* `record` NULL: out of scope. The explanation lives in the arena. */
-struct explained *explainer_finish(struct explainer *explainer, struct record *record,
-				   int64_t due_s);
+struct explained *explainer_finish(struct explainer *x, struct record *record, int64_t due_s);
 
 #endif

@@ -205,17 +205,21 @@ static void put_entry(struct page *page)
 	for (unsigned i = 0; i < who->attr_count; i++) {
 		if (!who->attrs[i].count)
 			continue;
+		fresh(page);
+		show(&page->line, who->attrs[i].name);
 		fprintf(page->p.out, "  ");
-		put_padded(&page->p, who->attrs[i].name, name_columns(widest));
+		put_padded(&page->p, page->line.data, name_columns(widest));
 		fresh(page);
 		add_values(&page->line, &who->attrs[i]);
 		fprintf(page->p.out, "  %s\n", page->line.data);
 	}
 	fresh(page);
-	for (unsigned i = 0; i < who->attr_count; i++)
-		if (!who->attrs[i].count)
-			buf_addf(&page->line, "%s%s", page->line.len ? ", " : "absent: ",
-				 who->attrs[i].name);
+	for (unsigned i = 0; i < who->attr_count; i++) {
+		if (who->attrs[i].count)
+			continue;
+		buf_addstr(&page->line, page->line.len ? ", " : "absent: ");
+		show(&page->line, who->attrs[i].name);
+	}
 	if (absent)
 		put_wrapped(page, 2, '.', page->line.data);
 }
