@@ -64,6 +64,21 @@ static void find_skips(struct why *w)
 	vec_release(&skips);
 }
 
+/* Of a person who is left whole. Protected accounts and doubles (row 29) say so themselves. */
+static unsigned row_left(const struct why *w)
+{
+	const char *user_name = record_text(w->record, SCIM_ATTR_USER_NAME);
+	uint32_t other;
+
+	if (record_frozen(w->record))
+		return 27;
+	if (w->out->account == EXPLAIN_LOST)
+		return 23;
+	if (w->account)
+		return w->account->state == ACCOUNT_DELETED ? 24 : 0;
+	return user_name && plan_find_user_name(w->in->present, user_name, &other) ? 22 : 20;
+}
+
 static const char *account_words(const struct why *w, unsigned *ret_row)
 {
 	static const char *const words[PERSON_CHANGE_COUNT] = {
@@ -73,9 +88,11 @@ static const char *account_words(const struct why *w, unsigned *ret_row)
 		[PERSON_RETURN] = "the account will be activated again",
 	};
 
-	*ret_row = 27;
+	*ret_row = row_left(w);
 	if (w->whole)
 		return "the person is left as they are";
+	if (w->out->account == EXPLAIN_NONE && !w->person)
+		return "no account is created: the rules do not want it to be active";
 	*ret_row = w->person && w->person->change == PERSON_CREATE ? 20 : 24;
 	if (w->out->account == EXPLAIN_NEW_LINK)
 		*ret_row = 21;
@@ -116,14 +133,14 @@ static const struct step *field_step(const struct why *w, const struct record_fi
 		const struct step *step = &w->plan->steps.items[w->person->first_step + i];
 
 		if ((step->kind == STEP_SET || step->kind == STEP_RENAME ||
-		     step->kind == STEP_DIVISION || step->kind == STEP_ENABLE ||
-		     step->kind == STEP_DISABLE) &&
+		     step->kind == STEP_DIVISION) &&
 		    step->attr == (enum scim_attr)f->field.attr && same_key(step->key, f->field.key))
 			return step;
 		/* What a new account is created with has no step of its own. */
 		if (step->kind == STEP_CREATE && f->field.attr == SCIM_ATTR_USER_NAME)
 			return step;
-		if (step->kind == STEP_ENABLE && f->field.attr == SCIM_ATTR_ACTIVE)
+		if ((step->kind == STEP_ENABLE || step->kind == STEP_DISABLE) &&
+		    f->field.attr == SCIM_ATTR_ACTIVE)
 			return step;
 	}
 	return NULL;
@@ -170,6 +187,9 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 	} else if (w->whole) {
 		c->row = 27;
 		c->why = "the person is left as they are";
+	} else if (!w->account && !fresh) {
+		c->row = 20;
+		c->why = "no account is created";
 	} else if (f->own == OWN_NEVER) {
 		c->why = "own: never";
 	} else if (f->own == OWN_SEED && !fresh) {
@@ -179,7 +199,6 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 				    : "own: merge, somebody cleared what we had set";
 	} else if (w->account && f->field.attr == SCIM_ATTR_EXTERNAL_ID &&
 		   !w->account->external_id_known) {
-		c->row = 0;
 		c->why = "not asked for: the account is linked already";
 		c->as_wanted = same_key(c->recorded, c->wanted);
 	} else if (fresh) {
@@ -206,7 +225,7 @@ static void explain_fields(struct why *w)
 
 		if (c.step)
 			c.row = c.step->kind == STEP_CREATE ? 20
-				: c.step->kind == STEP_ENABLE ? 24 : 13;
+				: c.attr == SCIM_ATTR_ACTIVE ? 24 : 13;
 		else
 			no_step_for_field(w, f, &c);
 		vec_push(&w->changes, c);
@@ -315,12 +334,18 @@ static const char *kind_frozen(const struct why *w, enum assign_kind kind)
 	return NULL;
 }
 
+/* As diff.c: levels went through JSON there and back. */
+static bool same_level(double a, double b)
+{
+	return a - b < 1e-9 && b - a < 1e-9;
+}
+
 /* Rows 5-11 of what is wanted. */
 static void why_wanted(const struct why *w, const struct assignment *a,
 		       const struct held *present, const struct recorded_held *recorded,
 		       struct explained_change *c)
 {
-	bool same = present && present->level - a->level < 1e-9 && a->level - present->level < 1e-9;
+	bool same = present && same_level(present->level, a->level);
 	const char *frozen = kind_frozen(w, a->kind);
 
 	if (present && same)
@@ -330,7 +355,7 @@ static void why_wanted(const struct why *w, const struct assignment *a,
 	else if (!recorded)
 		c->row = 9;
 	else
-		c->row = recorded->level == present->level ? 10 : 11;
+		c->row = same_level(recorded->level, present->level) ? 10 : 11;
 	if (c->step)
 		return;
 	c->as_wanted = same;
@@ -338,6 +363,8 @@ static void why_wanted(const struct why *w, const struct assignment *a,
 		c->why = "as wanted";
 	else if (frozen)
 		c->why = frozen;
+	else if (!w->account && !w->person)
+		c->why = "no account is created";
 	else if (a->own == OWN_NEVER)
 		c->why = "own: never";
 	else if (a->own == OWN_SEED)
@@ -349,6 +376,20 @@ static void why_wanted(const struct why *w, const struct assignment *a,
 		c->why = "nothing is done";
 	if (frozen && !same)
 		c->row = 0;
+}
+
+/* The same under two names, as no division and Home by its name, is told once. */
+static bool met_before(const struct why *w, const struct assignment *a, const struct held *held)
+{
+	const struct assignment *at;
+	struct held other;
+	char why[200];
+
+	for (at = w->record->assigns; at < a; at++)
+		if (plan_resolve_assignment(w->cat, at, &other, why) &&
+		    held_cmp(&other, held) == 0)
+			return true;
+	return false;
 }
 
 static void explain_wanted(struct why *w, const struct assignment *a)
@@ -367,6 +408,8 @@ static void explain_wanted(struct why *w, const struct assignment *a)
 		vec_push(&w->changes, c);
 		return;
 	}
+	if (met_before(w, a, &held))
+		return;
 	c.division = division_name(w, &held);
 	present = find_held(w, &held);
 	recorded = find_recorded(w, &held);
