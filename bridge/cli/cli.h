@@ -76,7 +76,7 @@ const struct cli_command *cli_find(const char *name);
 const struct cli_command *const *cli_commands(size_t *ret_count);
 
 extern const struct cli_command cli_check, cli_eval, cli_explain, cli_plan, cli_apply,
-	cli_runs, cli_snapshot, cli_status;
+	cli_runs, cli_snapshot, cli_status, cli_test;
 
 /* "dirbridge: " + text on stderr, whatever the log settings. */
 void cli_say_error(const struct err *err);
