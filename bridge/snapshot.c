@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/directory/fill.h"
+#include "bridge/directory/groups.h"
 #include "bridge/directory/ldif_write.h"
 #include "bridge/directory/person.h"
 #include "scim/base/digest.h"
@@ -43,6 +45,22 @@ static void write_values(struct ldif_writer *writer, const char *name,
 		ldif_write_value(writer, name, values->items[i]);
 }
 
+/* What groups name a person by, as far as the rules' own attributes do not have it. */
+static void write_own_names(struct shooter *s, const struct attr_values *names)
+{
+	bool has_uid = layout_find(s->people, "uid", 3) >= 0;
+
+	for (uint32_t i = 0; i < names->count; i++) {
+		struct slice name = names->items[i];
+
+		if (name.len && name.data[0] == PRIMARY_GROUP_MARK)
+			ldif_write_value(s->writer, SNAPSHOT_PRIMARY,
+					 slice_of(name.data + 1, name.len - 1));
+		else if (!has_uid)
+			ldif_write_value(s->writer, "uid", name);
+	}
+}
+
 static int shoot(void *ctx, const struct directory_change *change, struct err *err)
 {
 	struct shooter *s = ctx;
@@ -60,8 +78,8 @@ static int shoot(void *ctx, const struct directory_change *change, struct err *e
 		ldif_write_value(s->writer, ENTRY_ID, slice_str(entry->id));
 	for (size_t i = 0; i < layout->names.count; i++)
 		write_values(s->writer, layout->names.items[i], &entry->attrs[i]);
-	if (!change->group && entry->uids && layout_find(layout, "uid", 3) < 0)
-		write_values(s->writer, "uid", entry->uids);
+	if (!change->group && entry->uids)
+		write_own_names(s, entry->uids);
 	*(change->group ? &s->sums.groups : &s->sums.people) += 1;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "mappings/dn.h"
+#include "mappings/sid.h"
 #include "scim/base/banned.h"
 
 /*
@@ -69,31 +70,20 @@ CEL_FN(guid)
 	return give_text(c, n, text, 36, out);
 }
 
-/* MS-DTYP 2.4.2.2: revision, count, authority (big-endian), sub-authorities (little). */
 CEL_FN(sid)
 {
 	struct slice s = args[0].as.s;
-	const unsigned char *b = (const unsigned char *)s.data;
-	char text[15 * 11 + 40];
-	uint64_t authority = 0;
+	char text[SID_TEXT_BYTES];
 	size_t len;
 
 	(void)argc;
-	if (s.len > 4 && (b[0] | 32) == 's' && b[1] == '-') {
+	if (s.len > 4 && (s.data[0] | 32) == 's' && s.data[1] == '-') {
 		*out = args[0];
 		return true;
 	}
-	if (s.len < 8 || b[0] != 1 || b[1] > 15 || s.len != 8u + 4u * b[1])
+	len = sid_format(s, text);
+	if (len == 0)
 		return cel_failf(c, n, "a value of %zu bytes is no security identifier", s.len);
-	for (int i = 2; i < 8; i++)
-		authority = authority << 8 | b[i];
-	len = (size_t)snprintf(text, sizeof(text), "S-1-%llu", (unsigned long long)authority);
-	for (unsigned i = 0; i < b[1]; i++) {
-		const unsigned char *p = b + 8 + 4 * i;
-
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "-%u",
-					p[0] | p[1] << 8 | p[2] << 16 | (unsigned)p[3] << 24);
-	}
 	return give_text(c, n, text, len, out);
 }
 

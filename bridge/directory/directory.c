@@ -24,4 +24,5 @@ void directory_group_layout(const struct config *config, struct layout *ret_layo
 	layout_add(ret_layout, "cn", 2, NULL);
 	for (unsigned i = 0; i < members->count; i++)
 		layout_add(ret_layout, members->items[i], strlen(members->items[i]), NULL);
+	layout_add(ret_layout, "objectSid", 9, NULL);
 }

@@ -104,7 +104,10 @@ struct directory_ops {
 	 */
 	void (*member_of)(struct directory *dir, struct slice norm_dn,
 			  const struct attr_values *uids, unsigned char *answers);
-	/* After read_groups: does any group name members by uid, so that `uids` matter? */
+	/*
+	 * After read_groups: does any group have members by uid, or as their primary group, so
+	 * that `uids` matter?
+	 */
 	bool (*members_by_uid)(struct directory *dir);
 	/*
 	 * After read_groups with `keep_paths` set, for an entry that was read: how it is in that
@@ -129,7 +132,10 @@ struct directory {
 	bool keep_paths; /* set before read_groups: group_path will be asked */
 };
 
-/* Layout of a group's entry: slot 0 cn, then the member attributes of the settings in order. */
+/*
+ * Layout of a group's entry: slot 0 cn, then the member attributes of the settings in order,
+ * then objectSid (by which people have it as their primary group).
+ */
 void directory_group_layout(const struct config *config, struct layout *ret_layout);
 
 /*

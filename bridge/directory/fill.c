@@ -68,7 +68,7 @@ void fill_init(struct fill *fill, const struct layout *layout, const char *id_at
 	if (!text_eq_nocase(id_attribute, "dn"))
 		fill->id_slot = add_name(fill, id_attribute);
 	fill->id_is_guid = text_eq_nocase(id_attribute, "objectGUID");
-	fill->uid_slot = -1;
+	fill->uid_slot = fill->sid_slot = fill->rid_slot = fill->primary_slot = -1;
 	if (membership && membership_wants_uid(membership))
 		fill->uid_slot = add_name(fill, "uid");
 	if (membership && membership_count(membership))
@@ -78,6 +78,14 @@ void fill_init(struct fill *fill, const struct layout *layout, const char *id_at
 void fill_keep_uids(struct fill *fill)
 {
 	fill->uid_slot = add_name(fill, "uid");
+}
+
+void fill_primary_groups(struct fill *fill, bool from_file)
+{
+	fill->sid_slot = add_name(fill, "objectSid");
+	fill->rid_slot = add_name(fill, "primaryGroupID");
+	if (from_file)
+		fill->primary_slot = add_name(fill, SNAPSHOT_PRIMARY);
 }
 
 void fill_release(struct fill *fill)
@@ -280,10 +288,54 @@ static int check_whole(const struct fill *fill, const char *dn, size_t dn_len, s
 	return 0;
 }
 
+static struct slice first_value(const struct fill *fill, int slot)
+{
+	return slot >= 0 && fill->attrs[slot].count ? fill->attrs[slot].items[0]
+						    : slice_of(NULL, 0);
+}
+
+/* The name of the primary group in fill->primary; its length, 0 = none. */
+static size_t primary_name(struct fill *fill)
+{
+	struct slice ready = first_value(fill, fill->primary_slot);
+
+	if (ready.len == 0 || ready.len >= SID_TEXT_BYTES)
+		return primary_group_name(first_value(fill, fill->sid_slot),
+					  first_value(fill, fill->rid_slot), fill->primary);
+	fill->primary[0] = PRIMARY_GROUP_MARK;
+	memcpy(fill->primary + 1, ready.data, ready.len);
+	return ready.len + 1;
+}
+
+/*
+ * What groups may name the person by besides the DN. A uid that pretends to be the name of a
+ * primary group is dropped.
+ */
+static const struct attr_values *own_names(struct fill *fill)
+{
+	const struct attr_values *uids = fill->uid_slot >= 0 ? &fill->attrs[fill->uid_slot] : NULL;
+	uint32_t count = uids ? uids->count : 0, kept = 0;
+	struct slice *names;
+	size_t len;
+
+	if (fill->sid_slot < 0)
+		return uids;
+	names = arena_array(&fill->scratch, count + 1, sizeof(*names));
+	for (uint32_t i = 0; i < count; i++) {
+		if (uids->items[i].len && uids->items[i].data[0] != PRIMARY_GROUP_MARK)
+			names[kept++] = uids->items[i];
+	}
+	len = primary_name(fill);
+	if (len)
+		names[kept++] = slice_of(fill->primary, len);
+	fill->own_names = (struct attr_values){ .items = names, .count = kept };
+	return &fill->own_names;
+}
+
 int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 		const struct membership *membership, struct entry *ret_entry, struct err *err)
 {
-	const struct attr_values *uids = NULL;
+	const struct attr_values *uids;
 
 	arena_reset(&fill->scratch);
 	/* No group names it, so it would be taken for somebody who has left them all. */
@@ -295,8 +347,7 @@ int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 	if (check_whole(fill, dn, dn_len, err) || set_id(fill, dn, dn_len, err))
 		return -1;
 	set_values(fill);
-	if (fill->uid_slot >= 0)
-		uids = &fill->attrs[fill->uid_slot];
+	uids = own_names(fill);
 	if (fill->answers)
 		membership_of(membership, fill->norm_dn, uids, fill->answers);
 	*ret_entry = (struct entry){

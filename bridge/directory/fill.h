@@ -15,9 +15,10 @@
 #define BRIDGE_DIRECTORY_FILL_H
 
 #include "mappings/entry.h"
+#include "mappings/sid.h"
 
 #define ENTRY_ID_BYTES_MAX 256
-#define FILL_SLOTS_MAX (LAYOUT_SLOTS_MAX + 2)
+#define FILL_SLOTS_MAX (LAYOUT_SLOTS_MAX + 5)
 
 struct membership;
 
@@ -34,6 +35,10 @@ struct fill {
 	unsigned slot_count;
 	int id_slot;          /* -1: the DN is the id */
 	int uid_slot;         /* -1: no group names members by uid */
+	int sid_slot, rid_slot; /* -1: primary groups do not count */
+	int primary_slot;     /* -1; else a file has the name of the primary group ready */
+	char primary[SID_TEXT_BYTES + 1];
+	struct attr_values own_names; /* uids, and the name of the primary group */
 	bool id_is_guid;
 	bool keep_dn;         /* set by the caller: entries carry their normalised DN */
 	struct fill_slot slots[FILL_SLOTS_MAX];
@@ -59,6 +64,14 @@ void fill_init(struct fill *fill, const struct layout *layout, const char *id_at
 void fill_release(struct fill *fill);
 /* Read uid's values too, whatever the groups say; right after fill_init. */
 void fill_keep_uids(struct fill *fill);
+
+/*
+ * Primary groups of Active Directory count: people are asked for objectSid and primaryGroupID,
+ * and entry->uids has primary_group_name. Right after fill_init. A snapshot keeps that name
+ * itself, without its mark, in the attribute SNAPSHOT_PRIMARY; `from_file` looks there too.
+ */
+#define SNAPSHOT_PRIMARY "x-dirbridge-primary-group"
+void fill_primary_groups(struct fill *fill, bool from_file);
 
 /* Names to ask a server for: NULL-terminated, in `mem`. */
 const char **fill_names(const struct fill *fill, struct arena *mem);

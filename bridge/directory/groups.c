@@ -1,6 +1,7 @@
 #include "bridge/directory/groups.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/directory/names.h"
@@ -42,7 +43,7 @@ struct membership {
 	struct map cns;             /* lower-case cn -> group; NO_GROUP = several */
 	struct dn_memo memo;
 	uint32_t last; /* group added last */
-	bool wants_uid;
+	bool wants_uid, wants_primary;
 
 	/* What is left after resolving; the graph too with `keep`. */
 	bool resolved, keep;
@@ -183,7 +184,7 @@ static int slow_number(struct membership *m, enum member_form form, struct slice
 	struct slice norm;
 
 	arena_reset(&m->scratch);
-	if (form == MEMBER_UID)
+	if (form == MEMBER_UID || form == MEMBER_PRIMARY)
 		norm = value;
 	else if (dn_normalize_next(&m->memo, &m->scratch, value.data, value.len, &norm, err))
 		return -1;
@@ -203,7 +204,7 @@ static int add_some(struct membership *m, enum member_form form, const struct sl
 		texts[i] = values[i];
 		if (form == MEMBER_UNIQUE)
 			texts[i].len = without_bits(values[i].data, values[i].len);
-		else if (form == MEMBER_UID)
+		else if (form == MEMBER_UID || form == MEMBER_PRIMARY)
 			texts[i] = uid_key(&m->uid_mem, values[i]);
 		hashes[i] = names_hash(texts[i]);
 		names_prefetch(&m->names, hashes[i]);
@@ -219,10 +220,10 @@ static int add_some(struct membership *m, enum member_form form, const struct sl
 		vec_push(&m->members, number);
 		m->pieces.items[m->pieces.count - 1].count++;
 	}
-	if (form == MEMBER_UID) {
-		m->wants_uid = true;
+	m->wants_uid |= form == MEMBER_UID;
+	m->wants_primary |= form == MEMBER_PRIMARY;
+	if (form == MEMBER_UID || form == MEMBER_PRIMARY)
 		arena_reset(&m->uid_mem);
-	}
 	return 0;
 }
 
@@ -248,6 +249,46 @@ int membership_add_member(struct membership *m, enum member_form form, const cha
 	struct slice one = slice_of(value, len);
 
 	return membership_add_members(m, form, &one, 1, err);
+}
+
+void membership_add_primary(struct membership *m, struct slice sid)
+{
+	char name[SID_TEXT_BYTES + 1] = { PRIMARY_GROUP_MARK };
+	size_t len = sid_format(sid, name + 1);
+
+	if (len && membership_add_member(m, MEMBER_PRIMARY, name, len + 1, NULL))
+		membership_mark_partial(m); /* no room for more */
+}
+
+/* Numbers come as text; this is one of 32 bits. */
+static bool read_rid(struct slice text, uint32_t *ret)
+{
+	uint64_t n = 0;
+
+	if (text.len == 0 || text.len > 10)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+		n = n * 10 + (unsigned char)(text.data[i] - '0');
+	}
+	*ret = (uint32_t)n;
+	return n <= UINT32_MAX;
+}
+
+size_t primary_group_name(struct slice sid, struct slice rid, char out[SID_TEXT_BYTES + 1])
+{
+	char text[SID_TEXT_BYTES];
+	size_t len = sid_format(sid, text);
+	uint32_t number;
+
+	/* The shortest of an account: S-1-5-21-a-b-c-rid; without sub-authorities no domain. */
+	if (sid.len < 8 + 4 || len == 0 || !read_rid(rid, &number))
+		return 0;
+	while (text[len - 1] != '-')
+		len--;
+	return (size_t)snprintf(out, SID_TEXT_BYTES + 1, "%c%.*s%u", PRIMARY_GROUP_MARK,
+				(int)len, text, number);
 }
 
 void membership_mark_partial(struct membership *m)
@@ -432,6 +473,11 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 bool membership_wants_uid(const struct membership *m)
 {
 	return m->wants_uid;
+}
+
+bool membership_wants_primary(const struct membership *m)
+{
+	return m->wants_primary;
 }
 
 unsigned membership_count(const struct membership *m)

@@ -20,6 +20,7 @@
 
 #include "bridge/model/verdict.h"
 #include "mappings/entry.h"
+#include "mappings/sid.h"
 
 #define MEMBERSHIP_GROUPS_MAX 2000000u
 #define MEMBERSHIP_MEMBERS_MAX 200000000u
@@ -36,13 +37,26 @@ void membership_free(struct membership *membership);
 int membership_add(struct membership *membership, const char *dn, size_t dn_len,
 		   const struct slice *cns, uint32_t cn_count, struct err *err);
 /* Members of the group added last. `attribute` tells their form: DN, DN#bits, or uid. */
-enum member_form { MEMBER_DN, MEMBER_UNIQUE, MEMBER_UID };
+enum member_form { MEMBER_DN, MEMBER_UNIQUE, MEMBER_UID, MEMBER_PRIMARY };
 enum member_form member_form_of(const char *attribute);
 int membership_add_member(struct membership *membership, enum member_form form,
 			  const char *value, size_t len, struct err *err);
 /* Many at once, which is faster; those before a broken one are added. */
 int membership_add_members(struct membership *membership, enum member_form form,
 			   const struct slice *values, size_t count, struct err *err);
+/*
+ * Everybody whose primary group it is, though it does not name them (Active Directory): its
+ * objectSid, as bytes. What is none is ignored. People bring primary_group_name among their
+ * uids.
+ */
+void membership_add_primary(struct membership *membership, struct slice sid);
+/*
+ * The name by which such a group knows a person, from objectSid and primaryGroupID (MS-ADTS
+ * 3.1.1.4.5.20, tokenGroups: the person's domain with this relative identifier). Returns its
+ * length, or 0 when one is broken. It begins with PRIMARY_GROUP_MARK, which no uid does.
+ */
+#define PRIMARY_GROUP_MARK '\x01'
+size_t primary_group_name(struct slice sid, struct slice rid, char out[SID_TEXT_BYTES + 1]);
 /* The group added last was not read whole (an attribute range). */
 void membership_mark_partial(struct membership *membership);
 /*
@@ -63,8 +77,9 @@ int membership_add_unread(struct membership *membership, const char *dn, size_t 
  */
 void membership_resolve(struct membership *membership, struct verdict *verdict);
 
-/* Does any group name members by uid? */
+/* Does any group name members by uid, or have people as their primary group? */
 bool membership_wants_uid(const struct membership *membership);
+bool membership_wants_primary(const struct membership *membership);
 unsigned membership_count(const struct membership *membership); /* wanted groups */
 /*
  * Answers for the person of this normalised DN and these uids, one byte each, into

@@ -137,6 +137,10 @@ static void start_filling(struct people_reader *reader, const struct layout *lay
 	fill_init(reader->fill, layout, id, reader->membership);
 	if (reader->uids)
 		fill_keep_uids(reader->fill);
+	/* Without groups only what has changed is read, and who is in them comes later. */
+	if ((!reader->membership || membership_wants_primary(reader->membership)) &&
+	    ldap_has_primary_groups(reader->dir))
+		fill_primary_groups(reader->fill, false);
 	names = fill_names(reader->fill, &reader->mem);
 	while (names[count])
 		count++;
@@ -233,7 +237,9 @@ static void member_of(struct directory *base, struct slice norm_dn,
 
 static bool members_by_uid(struct directory *base)
 {
-	return membership_wants_uid(((struct ldap_directory *)base)->membership);
+	const struct membership *membership = ((struct ldap_directory *)base)->membership;
+
+	return membership_wants_uid(membership) || membership_wants_primary(membership);
 }
 
 /* --- open and close ---------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include <string.h>
 #include <strings.h>
+#include <sys/time.h>
 
 #include "bridge/directory/ldap_changes.h"
 #include "mappings/dn.h"
@@ -92,7 +93,7 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 	VEC(struct slice) cns = { 0 };
 	struct err why = ERR_INIT;
 	unsigned count = 0;
-	struct slice name, cn;
+	struct slice name, cn, sid = { 0 };
 	struct tlv values;
 	int more;
 
@@ -109,6 +110,8 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 		while (text_cmp_nocase(name.data, name.len, "cn", 2) == 0 &&
 		       raw_entry_value(&values, &cn))
 			vec_push(&cns, cn);
+		if (text_cmp_nocase(name.data, name.len, "objectSid", 9) == 0)
+			raw_entry_value(&values, &sid);
 	}
 	if (membership_add(reader->dir->membership, entry->dn.data, entry->dn.len, cns.items,
 			   (uint32_t)cns.count, &why)) {
@@ -117,6 +120,8 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 		for (unsigned i = 0; i < count; i++)
 			add_members(reader, entry, attrs[i].attribute, attrs[i].ranged,
 				    attrs[i].values);
+		if (sid.data)
+			membership_add_primary(reader->dir->membership, sid);
 		if (more < 0 || count == GROUP_ATTRS_MAX) {
 			membership_mark_partial(reader->dir->membership);
 			verdict_spoil(reader->verdict, "the group \"%.100s\" can not be read",
@@ -142,19 +147,22 @@ static int search_groups(struct ldap_directory *dir, unsigned number, struct ver
 		.base = config->base,
 		.filter = config->filter ? config->filter : "(objectClass=*)",
 		.scope = ldap_search_scope(config->scope),
-		.attrs = arena_array(&mem, names->count + 3, sizeof(char *)),
+		.attrs = arena_array(&mem, names->count + 4, sizeof(char *)),
 		.ahead_max = GROUPS_AHEAD_MAX,
 		.fn = take_group,
 		.ctx = &reader,
 		.verdict = verdict,
 	};
+	unsigned count = names->count + 1;
 	int ret;
 
 	for (unsigned i = 0; i < names->count; i++)
 		search.attrs[i] = names->items[i];
 	search.attrs[names->count] = "cn";
+	if (ldap_has_primary_groups(dir))
+		search.attrs[count++] = "objectSid";
 	if (reader.watched)
-		search.attrs[names->count + 1] = dir->changes->extra;
+		search.attrs[count] = dir->changes->extra;
 	ret = reader.watched ? ldap_changes_search(&search, reader.number, err)
 			     : ldap_search_run(&search, err);
 	arena_release(&mem);
@@ -261,6 +269,38 @@ static int read_unread(struct ldap_directory *dir, struct verdict *verdict, stru
 	}
 	map_release(&seen);
 	return ret;
+}
+
+/* MS-ADTS 3.1.1.3.2.10: supportedCapabilities. A server that does not tell is another. */
+static bool is_active_directory(struct ldap_directory *dir)
+{
+	static const char ad[] = "1.2.840.113556.1.4.800", *names[] = { "supportedCapabilities", NULL };
+	struct timeval wait = { .tv_sec = dir->config->directory.timeout_s };
+	struct berval **values = NULL;
+	LDAPMessage *result = NULL, *entry;
+	bool found = false;
+
+	if (ldap_search_ext_s(dir->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)",
+			      (char **)(uintptr_t)names, 0, NULL, NULL, &wait, 1, &result) == 0 &&
+	    (entry = ldap_first_entry(dir->ld, result)))
+		values = ldap_get_values_len(dir->ld, entry, names[0]);
+	for (size_t i = 0; values && values[i]; i++)
+		found |= text_cmp_nocase(values[i]->bv_val, values[i]->bv_len, ad,
+					 sizeof(ad) - 1) == 0;
+	ldap_value_free_len(values);
+	ldap_msgfree(result);
+	return found;
+}
+
+bool ldap_has_primary_groups(struct ldap_directory *dir)
+{
+	if (dir->primary_groups == PRIMARY_UNKNOWN)
+		dir->primary_groups =
+			text_eq_nocase(dir->config->directory.id_attribute, "objectGUID") ||
+					is_active_directory(dir)
+				? PRIMARY_SOME
+				: PRIMARY_NONE;
+	return dir->primary_groups == PRIMARY_SOME;
 }
 
 int ldap_read_groups(struct directory *base, const struct group_names *wanted,

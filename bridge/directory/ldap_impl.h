@@ -37,6 +37,7 @@ struct ldap_directory {
 	bool pages;             /* its server has sent a page control */
 	struct membership *membership;
 	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
+	enum { PRIMARY_UNKNOWN, PRIMARY_NONE, PRIMARY_SOME } primary_groups;
 	struct arena scratch;
 };
 
@@ -54,6 +55,13 @@ bool ldap_address_is_local(const struct ldap_address *address);
 /* struct directory_ops' read_groups; in ldap_groups.c. */
 int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 		     struct verdict *verdict, struct err *err);
+
+/*
+ * In Active Directory a group does not name those whose primary group it is. Which server this
+ * is the root DSE tells, once; who identifies people by objectGUID has said it. Needs a
+ * connection.
+ */
+bool ldap_has_primary_groups(struct ldap_directory *dir);
 
 /* Connect and log in, unless that is done. Returns 0, or -1 with *err. */
 int ldap_directory_connect(struct ldap_directory *dir, struct err *err);

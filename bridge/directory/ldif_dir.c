@@ -210,6 +210,7 @@ static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
 {
 	const struct config_texts *names = &dir->config->directory.member_attributes;
 	const struct ldif_attr *cn = ldif_find(entry, "cn", 2);
+	const struct ldif_attr *sid = ldif_find(entry, "objectSid", 9);
 
 	if (membership_add(dir->membership, entry->dn, entry->dn_len, cn ? cn->values : NULL,
 			   cn ? cn->count : 0, err))
@@ -218,6 +219,8 @@ static int add_group(struct ldif_directory *dir, const struct ldif_entry *entry,
 		for (unsigned n = 0; n < names->count; n++)
 			add_members(dir, entry, &entry->attrs[a], names->items[n], verdict);
 	}
+	if (sid && sid->count == 1)
+		membership_add_primary(dir->membership, sid->values[0]);
 	verdict->count++;
 	return dir->base.watch ? show_group(dir, entry, err) : 0;
 }
@@ -362,6 +365,8 @@ static int read_pass(struct people_pass *pass, const struct layout *layout, stru
 
 	pass->fill = mem_alloc(sizeof(*pass->fill));
 	fill_init(pass->fill, layout, dir->config->directory.id_attribute, dir->membership);
+	if (dir->membership && membership_wants_primary(dir->membership))
+		fill_primary_groups(pass->fill, true);
 	if (start_pass(dir, &dir->people, err) == 0) {
 		while ((found = ldif_next(dir->file, &entry, err)) == 1) {
 			if (take_person(pass, entry, err)) {

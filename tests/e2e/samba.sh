@@ -145,11 +145,12 @@ samba_init() {
 	X
 }
 
-samba_ldb() { # TOOL
-	"$1" -H "$SAMBA_DIR/private/sam.ldb" /dev/stdin >"$SAMBA_DIR/ldb.log" 2>&1 || {
+samba_ldb() { # TOOL; it ends with 0 when some records failed
+	if ! "$1" -H "$SAMBA_DIR/private/sam.ldb" /dev/stdin >"$SAMBA_DIR/ldb.log" 2>&1 ||
+		grep -q '^ERR' "$SAMBA_DIR/ldb.log"; then
 		cat "$SAMBA_DIR/ldb.log" >&2
 		return 1
-	}
+	fi
 }
 samba_ldbadd() { samba_ldb ldbadd; }
 samba_ldbmodify() { samba_ldb ldbmodify; }

@@ -34,6 +34,7 @@ STAFF=OU=Staff,$SAMBA_BASE
 GROUPS_DN=OU=Groups,$SAMBA_BASE
 CITIES=(Berlin Lisbon Osaka)
 PEOPLE=120
+ALL_PEOPLE=$((PEOPLE + 2)) # two more, whose primary group was changed
 
 # person NAME [LINE]...: without password, not to log in with.
 person() {
@@ -68,7 +69,13 @@ company() {
 		group "Team $city" $(seq -f "CN=p%g,$STAFF" "$i" 3 "$PEOPLE" | grep -v 'CN=p0,')
 		group "Site $city" "CN=Team $city,$GROUPS_DN"
 	done
-	group "CC Agents" "CN=Site Berlin,$GROUPS_DN" "CN=Site Lisbon,$GROUPS_DN" "CN=off,$STAFF"
+	# Whose primary group it will be; AD then takes them off the list.
+	person first "userAccountControl: 544" "physicalDeliveryOfficeName: Berlin"
+	person second "userAccountControl: 544" "physicalDeliveryOfficeName: Osaka"
+	group "CC Direct" "CN=first,$STAFF" "CN=second,$STAFF"
+	group "CC Outer" "CN=CC Direct,$GROUPS_DN"
+	group "CC Agents" "CN=Site Berlin,$GROUPS_DN" "CN=Site Lisbon,$GROUPS_DN" "CN=off,$STAFF" \
+		"CN=CC Outer,$GROUPS_DN"
 	group "CC Supervisors" "CN=p1,$STAFF" "CN=p2,$STAFF" "CN=p3,$STAFF"
 }
 
@@ -109,7 +116,7 @@ BASE=(
 	[people]="{base: \"$STAFF\", filter: \"(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))\"}"
 	[groups]="{base: \"$GROUPS_DN\", filter: (objectClass=group)}"
 )
-ALL="^people complete $PEOPLE\$"
+ALL="^people complete $ALL_PEOPLE\$"
 
 ldb_value() { # DN ATTRIBUTE
 	ldbsearch -H "$SAMBA_DIR/private/sam.ldb" -b "$1" -s base "$2" 2>/dev/null |
@@ -201,13 +208,31 @@ settings "page_size: 0"
 reads "no pages" "$ALL" --count
 # The domain's root answers with references to its other contexts, which people are not in.
 settings "people: {base: \"$SAMBA_BASE\", filter: \"(&(objectClass=user)(sAMAccountName=p*))\"}"
-reads "references to other contexts do not spoil a read" "$ALL" --count
+reads "references to other contexts do not spoil a read" "^people complete $PEOPLE\$" --count
 settings "people: {base: \"$STAFF\", filter: \"(userAccountControl:1.2.840.113556.1.4.803:=2)\"}"
 reads "filter by a bit" '^people complete 1$' --count
 settings "people: {base: \"OU=Nowhere,$SAMBA_BASE\"}"
 reads "a base that is not there" '^people incomplete 0$' --count
 settings
-count_in "groups nested three deep" "CC Agents" $((PEOPLE * 2 / 3))
+rid=$(ldb_value "CN=CC Direct,$GROUPS_DN" objectSid)
+rid=${rid##*-}
+for name in first second; do
+	samba_ldbmodify <<-X
+		dn: CN=$name,$STAFF
+		changetype: modify
+		replace: primaryGroupID
+		primaryGroupID: $rid
+	X
+done
+if ldb_value "CN=CC Direct,$GROUPS_DN" member | grep -q .; then
+	bad "a primary group does not name its people" "it does"
+fi
+count_in "people whose primary group it is" "CC Direct" 2
+count_in "and those of a group in it" "CC Outer" 2
+settings "id_attribute: sAMAccountName"
+count_in "the same, when the root DSE tells what this is" "CC Outer" 2
+settings
+count_in "groups nested three deep" "CC Agents" $((PEOPLE * 2 / 3 + 2))
 count_in "a group by its DN" "CN=Team Osaka,$GROUPS_DN" $((PEOPLE / 3))
 
 # An account without the right to see people is answered with nobody, and success.
@@ -247,6 +272,11 @@ ends() { # NAME STATUS ARGUMENT...
 }
 ends "check --online" 0 check --online
 ends "a plan" 3 plan --exit-code
+if grep -q "for $((PEOPLE * 2 / 3 + 2)) people" "$work/out"; then
+	ok "example: somebody is in by the primary group"
+else
+	bad "example: somebody is in by the primary group" "the plan has other people"
+fi
 ends "done" 0 apply --yes
 ends "nothing is left" 0 plan --exit-code
 ends "one person alone" 0 plan --exit-code --only sAMAccountName=p7
