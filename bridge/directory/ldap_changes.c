@@ -484,7 +484,10 @@ int ldap_delta_show(struct ldap_delta *delta, enum directory_change_kind kind, s
 	if (change.group && kind == CHANGE_ENTRY)
 		entry->id = text;
 	change.key = kind == CHANGE_SWEEP ? NULL : text;
-	return delta->fn(delta->ctx, &change, err);
+	if (delta->fn(delta->ctx, &change, err) == 0)
+		return 0;
+	delta->stopped = true;
+	return -1;
 }
 
 static int take_changed_person(void *ctx, const struct entry *entry, struct err *err)
@@ -658,6 +661,7 @@ int ldap_read_changes(struct directory *base, struct slice mark, const struct la
 {
 	struct ldap_directory *dir = (struct ldap_directory *)base;
 	struct ldap_delta delta = { .dir = dir, .fn = fn, .ctx = ctx };
+	struct err lost = ERR_INIT;
 	int ret;
 
 	if (ldap_directory_connect(dir, err))
@@ -665,18 +669,23 @@ int ldap_read_changes(struct directory *base, struct slice mark, const struct la
 	drop_changes(dir);
 	delta.changes = dir->changes = changes_new(dir);
 	verdict_init(&delta.verdict);
-	ret = read_delta(&delta, mark, layout, err);
+	ret = read_delta(&delta, mark, layout, &lost);
 	if (ret == 0 && !delta.verdict.complete)
 		ret = ldap_delta_give_up(&delta, "%s", delta.verdict.reasons[0]);
-	if (ret && delta.why[0]) {
+	if (ret)
 		drop_changes(dir);
-		ret = 0;
+	if (ret && !delta.why[0] && !delta.stopped) {
+		/* A full read connects again, perhaps to another server, and says what is wrong. */
+		ldap_directory_disconnect(dir);
+		ldap_delta_give_up(&delta, "%s", lost.text);
 	}
-	if (ret == 0) {
-		*ret_changes = delta.why[0] ? CHANGES_FULL : CHANGES_READ;
-		memcpy(why, delta.why, sizeof(delta.why));
+	if (delta.stopped) {
+		if (err && err->kind == ERR_NONE)
+			*err = lost;
 	} else {
-		drop_changes(dir);
+		*ret_changes = ret ? CHANGES_FULL : CHANGES_READ;
+		memcpy(why, delta.why, sizeof(delta.why));
+		ret = 0;
 	}
 	people_reader_free(delta.people);
 	map_release(&delta.old_groups);

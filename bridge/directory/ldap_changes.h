@@ -94,6 +94,7 @@ struct ldap_delta {
 	struct map old_groups;        /* empty when the mark names none: then all are passed on */
 	size_t entries;
 	unsigned number;              /* of the search that runs */
+	bool stopped;                 /* by fn, with *err */
 	char why[DIRECTORY_WHY_MAX];  /* "": can still be told */
 };
 
