@@ -65,7 +65,7 @@ static struct ldap_changes *changes_new(const struct ldap_directory *dir)
 {
 	struct ldap_changes *changes = mem_zalloc(sizeof(*changes));
 
-	buf_init(&changes->group_keys, (size_t)SYNC_MARK_GROUPS_MAX * SYNC_UUID_BYTES);
+	buf_init(&changes->group_keys, (size_t)SYNC_MARK_GROUPS_MAX * SYNC_GROUP_BYTES);
 	buf_init(&changes->containers, (size_t)SYNC_MARK_CONTAINERS_MAX * SYNC_CONTAINER_BYTES);
 	changes->mark.server = changes->mark.identity = changes->mark.inputs = "";
 	changes->mark.search_count = people_count(dir) + group_count(dir);
@@ -366,19 +366,29 @@ static bool key_text(const struct ldap_changes *changes, struct slice key,
 	return true;
 }
 
-/* It is shown, or not any more; one that never was stays unknown. */
-static void keep_group(struct ldap_changes *changes, struct slice key, bool shown)
+/* A key of the search `number`, as it stands in the mark. */
+static struct slice group_key(const struct ldap_directory *dir, unsigned number,
+			      struct slice key, char out[SYNC_GROUP_BYTES])
 {
-	if (map_get(&changes->groups, key, NULL)) {
-		map_set(&changes->groups, key, shown);
+	memcpy(out, key.data, SYNC_UUID_BYTES);
+	out[SYNC_UUID_BYTES] = (char)(number - people_count(dir));
+	return slice_of(out, SYNC_GROUP_BYTES);
+}
+
+/* It is shown, or not any more; one that never was stays unknown. */
+static void keep_group(struct ldap_changes *changes, struct slice group, bool shown)
+{
+	if (map_get(&changes->groups, group, NULL)) {
+		map_set(&changes->groups, group, shown);
 	} else if (shown) {
-		buf_add(&changes->group_keys, key.data, key.len);
+		buf_add(&changes->group_keys, group.data, group.len);
 		map_set(&changes->groups,
-			slice_of(arena_strndup(&changes->mem, key.data, key.len), key.len), 1);
+			slice_of(arena_strndup(&changes->mem, group.data, group.len), group.len),
+			1);
 	}
 }
 
-/* Keys of those that are shown. */
+/* Those that are shown. */
 static struct slice shown_groups(struct ldap_changes *changes)
 {
 	const char *keys = changes->group_keys.data;
@@ -386,14 +396,14 @@ static struct slice shown_groups(struct ldap_changes *changes)
 	char *shown = arena_bytes(&changes->mem, len + 1);
 	size_t shown_len = 0;
 
-	for (size_t at = 0; at < len; at += SYNC_UUID_BYTES) {
+	for (size_t at = 0; at < len; at += SYNC_GROUP_BYTES) {
 		uint64_t is_shown = 0;
 
-		map_get(&changes->groups, slice_of(keys + at, SYNC_UUID_BYTES), &is_shown);
+		map_get(&changes->groups, slice_of(keys + at, SYNC_GROUP_BYTES), &is_shown);
 		if (!is_shown)
 			continue;
-		memcpy(shown + shown_len, keys + at, SYNC_UUID_BYTES);
-		shown_len += SYNC_UUID_BYTES;
+		memcpy(shown + shown_len, keys + at, SYNC_GROUP_BYTES);
+		shown_len += SYNC_GROUP_BYTES;
 	}
 	return slice_of(shown, shown_len);
 }
@@ -407,7 +417,7 @@ int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry 
 		.group = ldap_changes_is_group(dir, number),
 	};
 	struct slice key = changes->extra ? changes->extra_value : changes->key;
-	char text[SYNC_UUID_TEXT];
+	char text[SYNC_UUID_TEXT], group[SYNC_GROUP_BYTES];
 
 	if (changes->why_not[0])
 		return 0;
@@ -417,7 +427,7 @@ int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry 
 		return 0;
 	}
 	if (change.group) {
-		keep_group(changes, key, true);
+		keep_group(changes, group_key(dir, number, key, group), true);
 		entry->id = text;
 	}
 	change.key = text;
@@ -445,11 +455,6 @@ int ldap_mark(struct directory *base, struct buf *out, struct err *err)
 
 /* --- what changed ------------------------------------------------------------------------ */
 
-static bool is_old_group(const struct ldap_delta *delta, struct slice key)
-{
-	return !delta->old.groups.data || map_get(&delta->old_groups, key, NULL);
-}
-
 static int count_entry(struct ldap_delta *delta)
 {
 	uint64_t known = delta->old.searches[delta->number].count / 4;
@@ -462,32 +467,76 @@ static int count_entry(struct ldap_delta *delta)
 				  ldap_changes_config(delta->dir, delta->number)->base);
 }
 
+static int tell(struct ldap_delta *delta, const struct directory_change *change,
+		struct err *err)
+{
+	if (delta->fn(delta->ctx, change, err) == 0)
+		return 0;
+	delta->stopped = true;
+	return -1;
+}
+
+static int tell_group(struct ldap_delta *delta, struct directory_change *change,
+		      struct slice key, struct err *err)
+{
+	struct ldap_changes *changes = delta->changes;
+	char bytes[SYNC_GROUP_BYTES];
+	struct slice group = group_key(delta->dir, delta->number, key, bytes);
+
+	if (change->kind == CHANGE_GONE) {
+		/* Servers name also what never was ours. */
+		if (delta->old.groups.data && !map_get(&changes->groups, group, NULL))
+			return 0;
+		keep_group(changes, group, false);
+	} else {
+		map_set(&delta->named, slice_of(arena_strndup(&delta->mem, group.data, group.len),
+						group.len), 1);
+		if (change->kind == CHANGE_ENTRY)
+			keep_group(changes, group, true);
+	}
+	return tell(delta, change, err);
+}
+
+/* The groups of the running search that were shown and are not named now. */
+static int sweep_groups(struct ldap_delta *delta, struct err *err)
+{
+	struct slice groups = delta->old.groups;
+	unsigned which = delta->number - people_count(delta->dir);
+	int ret = 0;
+
+	for (size_t at = 0; ret == 0 && at < groups.len; at += SYNC_GROUP_BYTES) {
+		struct slice group = slice_of(groups.data + at, SYNC_GROUP_BYTES);
+
+		if ((unsigned char)group.data[SYNC_UUID_BYTES] == which &&
+		    !map_get(&delta->named, group, NULL))
+			ret = ldap_delta_show(delta, CHANGE_GONE,
+					      slice_of(group.data, SYNC_UUID_BYTES), NULL, err);
+	}
+	return ret;
+}
+
 int ldap_delta_show(struct ldap_delta *delta, enum directory_change_kind kind, struct slice key,
 		    struct entry *entry, struct err *err)
 {
-	struct ldap_changes *changes = delta->changes;
 	struct directory_change change = {
 		.kind = kind, .search = delta->number, .entry = entry,
 		.group = ldap_changes_is_group(delta->dir, delta->number),
 	};
 	char text[SYNC_UUID_TEXT];
 
-	if (kind != CHANGE_SWEEP && !key_text(changes, key, text))
+	if (kind == CHANGE_SWEEP)
+		return change.group && delta->old.groups.data ? sweep_groups(delta, err)
+							      : tell(delta, &change, err);
+	if (!key_text(delta->changes, key, text))
 		return ldap_delta_give_up(delta, "an entry came without its key");
 	if (kind == CHANGE_ENTRY && count_entry(delta))
 		return -1;
-	/* Servers also name what has left their log and never was ours; a person is no group. */
-	if (change.group && kind == CHANGE_GONE && !is_old_group(delta, key))
-		return 0;
-	if (change.group && (kind == CHANGE_ENTRY || kind == CHANGE_GONE))
-		keep_group(changes, key, kind == CHANGE_ENTRY);
-	if (change.group && kind == CHANGE_ENTRY)
+	change.key = text;
+	if (!change.group)
+		return tell(delta, &change, err);
+	if (entry)
 		entry->id = text;
-	change.key = kind == CHANGE_SWEEP ? NULL : text;
-	if (delta->fn(delta->ctx, &change, err) == 0)
-		return 0;
-	delta->stopped = true;
-	return -1;
+	return tell_group(delta, &change, key, err);
 }
 
 static int take_changed_person(void *ctx, const struct entry *entry, struct err *err)
@@ -550,14 +599,19 @@ static const char **group_attrs(struct ldap_delta *delta)
 	return count > 1 ? attrs + 1 : attrs;
 }
 
-void ldap_delta_search(struct ldap_delta *delta, unsigned number, struct ldap_search *search)
+void ldap_delta_start(struct ldap_delta *delta, unsigned number)
 {
-	const struct config_search *config = ldap_changes_config(delta->dir, number);
-
 	delta->number = number;
 	delta->entries = 0;
+	map_release(&delta->named);
+}
+
+void ldap_delta_search(struct ldap_delta *delta, struct ldap_search *search)
+{
+	const struct config_search *config = ldap_changes_config(delta->dir, delta->number);
+
 	people_reader_search(delta->people, config, search);
-	if (!ldap_changes_is_group(delta->dir, number))
+	if (!ldap_changes_is_group(delta->dir, delta->number))
 		return;
 	search->attrs = group_attrs(delta);
 	search->ahead_max = GROUPS_AHEAD_MAX;
@@ -620,12 +674,8 @@ static void inherit(struct ldap_delta *delta)
 			changes->mark.searches[i].cookie = slice_of(
 				arena_strndup(&changes->mem, cookie.data, cookie.len), cookie.len);
 	}
-	for (size_t at = 0; at < old->groups.len; at += SYNC_UUID_BYTES) {
-		struct slice key = slice_of(old->groups.data + at, SYNC_UUID_BYTES);
-
-		map_set(&delta->old_groups, key, 1);
-		keep_group(changes, key, true);
-	}
+	for (size_t at = 0; at < old->groups.len; at += SYNC_GROUP_BYTES)
+		keep_group(changes, slice_of(old->groups.data + at, SYNC_GROUP_BYTES), true);
 	changes->group_keys.failed |= !old->groups.data;
 }
 
@@ -688,7 +738,7 @@ int ldap_read_changes(struct directory *base, struct slice mark, const struct la
 		ret = 0;
 	}
 	people_reader_free(delta.people);
-	map_release(&delta.old_groups);
+	map_release(&delta.named);
 	arena_release(&delta.mem);
 	return ret;
 }

@@ -35,7 +35,7 @@ struct ldap_changes {
 	const char *extra;
 	struct slice extra_value;
 	struct slice key;    /* of the entry at hand, SYNC_UUID_BYTES; len 0 = none */
-	struct map groups;   /* keys of groups shown */
+	struct map groups;   /* key and search of each shown so far -> still shown */
 	struct buf group_keys, containers; /* as they will stand in the mark */
 	struct map container_dns;          /* key -> place in `containers` */
 	/* What the server says of itself. */
@@ -91,9 +91,9 @@ struct ldap_delta {
 	struct verdict verdict;       /* of the people's entries */
 	directory_change_fn *fn;
 	void *ctx;
-	struct map old_groups;        /* empty when the mark names none: then all are passed on */
-	size_t entries;
 	unsigned number;              /* of the search that runs */
+	size_t entries;               /* that it has shown */
+	struct map named;             /* groups that it has shown or called present */
 	bool stopped;                 /* by fn, with *err */
 	char why[DIRECTORY_WHY_MAX];  /* "": can still be told */
 };
@@ -107,8 +107,9 @@ int ldap_delta_give_up(struct ldap_delta *delta, const char *fmt, ...)
  */
 int ldap_delta_show(struct ldap_delta *delta, enum directory_change_kind kind, struct slice key,
 		    struct entry *entry, struct err *err);
-/* Search of the delta's number, with the reader that shows its entries. */
-void ldap_delta_search(struct ldap_delta *delta, unsigned number, struct ldap_search *search);
+/* Go on to the next search; ldap_delta_search makes it, with the fn that shows its entries. */
+void ldap_delta_start(struct ldap_delta *delta, unsigned number);
+void ldap_delta_search(struct ldap_delta *delta, struct ldap_search *search);
 /* Does anything that is read rest on memberOf? */
 bool ldap_changes_uses_member_of(const struct ldap_directory *dir, const struct layout *layout);
 bool ldap_changes_is_group(const struct ldap_directory *dir, unsigned number);

@@ -153,8 +153,9 @@ int ldap_dirsync_identify(struct ldap_directory *dir, struct ldap_changes *chang
 }
 
 /*
- * Without the right to replicate, only what the account may see is told, which leaves out
- * objects that move out of its sight; so that is the second choice.
+ * Without the right to replicate ("Replicating Directory Changes"), only what the account may
+ * see is told. That leaves out all deleted objects, so that is the second choice, and who is
+ * there is then asked for by key.
  */
 void ldap_dirsync_begin(struct ldap_directory *dir, struct ldap_changes *changes)
 {
@@ -367,18 +368,16 @@ static int meet(void *ctx, const struct raw_entry *raw, struct err *err)
 	return 0;
 }
 
-static int search_batch(struct notices *notices, unsigned number, size_t *first, struct err *err)
+static int search_batch(struct notices *notices, size_t *first, struct err *err)
 {
 	struct ldap_delta *delta = notices->delta;
 	struct meeting meeting = { .notices = notices };
-	size_t entries = delta->entries;
 	struct ldap_search search;
 	struct buf filter;
 	int ret = 0;
 
 	buf_init(&filter, 1024 * 1024);
-	ldap_delta_search(delta, number, &search);
-	delta->entries = entries;
+	ldap_delta_search(delta, &search);
 	meeting.fn = search.fn;
 	meeting.ctx = search.ctx;
 	search.fn = meet;
@@ -396,6 +395,71 @@ static int search_batch(struct notices *notices, unsigned number, size_t *first,
 	return ret;
 }
 
+/* --- who is there, for accounts that are not told of deletions -------------------------- */
+
+struct sweeper {
+	struct notices *notices;
+	size_t count;
+};
+
+static int take_present(void *ctx, const struct raw_entry *raw, struct err *err)
+{
+	struct sweeper *sweeper = ctx;
+	struct ldap_delta *delta = sweeper->notices->delta;
+	struct slice name, guid = { 0 };
+	struct tlv values;
+	uint64_t at;
+
+	while (raw_entry_attr(raw, &name, &values) == 1) {
+		if (is_name(name, "objectGUID"))
+			raw_entry_value(&values, &guid);
+	}
+	sweeper->count++;
+	/* It came as it is now, or left the search since. */
+	if (map_get(&sweeper->notices->by_guid, guid, &at) &&
+	    sweeper->notices->items.items[at].found)
+		return 0;
+	return ldap_delta_show(delta, CHANGE_PRESENT, guid, NULL, err);
+}
+
+static int sweep(struct notices *notices, struct err *err)
+{
+	static const char *attrs[] = { "objectGUID", NULL };
+	struct ldap_delta *delta = notices->delta;
+	struct sweeper sweeper = { .notices = notices };
+	struct ldap_search search;
+
+	ldap_delta_search(delta, &search);
+	search.attrs = attrs;
+	search.ahead_max = PEOPLE_AHEAD_MAX;
+	search.fn = take_present;
+	search.ctx = &sweeper;
+	if (ldap_search_run(&search, err))
+		return -1;
+	if (!delta->verdict.complete)
+		return ldap_delta_give_up(delta, "%s", delta->verdict.reasons[0]);
+	if (sweeper.count == 0 && delta->old.searches[delta->number].count)
+		return ldap_delta_give_up(delta, "the server names nobody below \"%.150s\" any more",
+					  search.base);
+	return ldap_delta_show(delta, CHANGE_SWEEP, slice_of(NULL, 0), NULL, err);
+}
+
+/* --- all of it --------------------------------------------------------------------------- */
+
+static int tell_gone(struct notices *notices, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < notices->items.count; i++) {
+		const struct changed *item = &notices->items.items[i];
+
+		if (!item->found)
+			ret = ldap_delta_show(notices->delta, CHANGE_GONE,
+					      slice_of(item->guid, SYNC_UUID_BYTES), NULL, err);
+	}
+	return ret;
+}
+
 static int read_search(struct notices *notices, unsigned number, struct err *err)
 {
 	struct ldap_delta *delta = notices->delta;
@@ -403,17 +467,13 @@ static int read_search(struct notices *notices, unsigned number, struct err *err
 
 	for (size_t i = 0; i < notices->items.count; i++)
 		notices->items.items[i].found = false;
-	delta->entries = 0;
-	delta->number = number;
+	ldap_delta_start(delta, number);
 	for (size_t first = 0; ret == 0 && first < notices->items.count;)
-		ret = search_batch(notices, number, &first, err);
-	for (size_t i = 0; ret == 0 && i < notices->items.count; i++) {
-		const struct changed *item = &notices->items.items[i];
-
-		if (!item->found)
-			ret = ldap_delta_show(delta, CHANGE_GONE,
-					      slice_of(item->guid, SYNC_UUID_BYTES), NULL, err);
-	}
+		ret = search_batch(notices, &first, err);
+	if (ret == 0)
+		ret = tell_gone(notices, err);
+	if (ret == 0 && delta->old.flags & DIRSYNC_OBJECT_SECURITY)
+		ret = sweep(notices, err);
 	return ret;
 }
 
@@ -457,8 +517,18 @@ int ldap_dirsync_read(struct ldap_delta *delta, const struct layout *layout, str
 		.delta = delta, .max = notices_max(delta),
 		.member_of = ldap_changes_uses_member_of(delta->dir, layout),
 	};
-	int ret = ask_server(&notices, err);
+	int ret;
 
+	/* Nothing at all was written there. */
+	if (delta->old.usn && delta->changes->mark.usn == delta->old.usn) {
+		struct slice cookie = delta->old.cookie;
+
+		delta->changes->mark.flags = delta->old.flags;
+		delta->changes->mark.cookie = slice_of(
+			arena_strndup(&delta->changes->mem, cookie.data, cookie.len), cookie.len);
+		return 0;
+	}
+	ret = ask_server(&notices, err);
 	if (ret == 0)
 		ret = check_renamed(&notices, err);
 	/* The groups first, as in a full read. */

@@ -15,7 +15,6 @@ struct sync_run {
 	bool quiet;               /* of containers: only entries count */
 	raw_entry_fn *fn;         /* the search's own */
 	void *ctx;
-	struct map named_groups;  /* where they decide who is gone */
 	size_t entries, named, gone;
 	bool present_over;
 	bool refused;             /* the server does not take the control */
@@ -48,15 +47,6 @@ static int give_up(struct sync_run *run, const char *why)
 	return 0;
 }
 
-static void name_group(struct sync_run *run, struct slice uuid)
-{
-	if (run->delta && !run->quiet &&
-	    ldap_changes_is_group(run->delta->dir, run->delta->number))
-		map_set(&run->named_groups,
-			slice_of(arena_strndup(&run->delta->mem, uuid.data, uuid.len), uuid.len),
-			1);
-}
-
 static int tell(struct sync_run *run, bool present, struct slice uuid, struct err *err)
 {
 	if (present)
@@ -67,8 +57,6 @@ static int tell(struct sync_run *run, bool present, struct slice uuid, struct er
 		return give_up(run, "the server names entries that nobody asked for");
 	if (run->quiet)
 		return 0;
-	if (present)
-		name_group(run, uuid);
 	return ldap_delta_show(run->delta, present ? CHANGE_PRESENT : CHANGE_GONE, uuid, NULL,
 			       err);
 }
@@ -92,7 +80,6 @@ static int take_entry(void *ctx, const struct raw_entry *raw, struct err *err)
 	if (state.kind == SYNC_PRESENT || state.kind == SYNC_DELETE)
 		return tell(run, state.kind == SYNC_PRESENT, state.uuid, err);
 	run->entries++;
-	name_group(run, state.uuid);
 	run->changes->key = state.uuid;
 	ret = run->fn(run->ctx, raw, err);
 	run->changes->key = slice_of(NULL, 0); /* it ends with the entry's controls */
@@ -428,26 +415,9 @@ int ldap_sync_identify(struct ldap_directory *dir, struct ldap_changes *changes,
 
 /* --- what changed ------------------------------------------------------------------------ */
 
-/* After the present phase of groups: those of the mark that it did not name. */
-static int sweep_groups(struct sync_run *run, struct err *err)
-{
-	struct ldap_delta *delta = run->delta;
-	struct slice groups = delta->old.groups;
-	int ret = 0;
-
-	for (size_t at = 0; ret == 0 && at < groups.len; at += SYNC_UUID_BYTES) {
-		struct slice key = slice_of(groups.data + at, SYNC_UUID_BYTES);
-
-		if (!map_get(&run->named_groups, key, NULL))
-			ret = ldap_delta_show(delta, CHANGE_GONE, key, NULL, err);
-	}
-	return ret;
-}
-
 static int sweep(struct sync_run *run, struct err *err)
 {
 	struct ldap_delta *delta = run->delta;
-	bool group = ldap_changes_is_group(delta->dir, delta->number);
 
 	if (run->named == 0 && delta->old.searches[delta->number].count)
 		return ldap_delta_give_up(delta,
@@ -458,8 +428,6 @@ static int sweep(struct sync_run *run, struct err *err)
 					  "the server names who is there and who is gone in one");
 	if (run->quiet || run->named == 0)
 		return 0;
-	if (group && delta->old.groups.data)
-		return sweep_groups(run, err);
 	return ldap_delta_show(delta, CHANGE_SWEEP, slice_of(NULL, 0), NULL, err);
 }
 
@@ -497,10 +465,7 @@ static int read_search(struct ldap_delta *delta, struct ldap_search *search, boo
 				.quiet = quiet };
 	int ret = run_search(&run, delta->old.searches[delta->number].cookie, err);
 
-	if (ret == 0)
-		ret = judge(&run, err);
-	map_release(&run.named_groups);
-	return ret;
+	return ret ? ret : judge(&run, err);
 }
 
 static void inherit_containers(struct ldap_delta *delta)
@@ -526,7 +491,7 @@ static int read_containers(struct ldap_delta *delta, unsigned first, struct err 
 		struct ldap_search search;
 
 		container_search(delta->dir, bases[i], &containers, &delta->verdict, &search);
-		delta->number = first + i;
+		ldap_delta_start(delta, first + i);
 		ret = read_search(delta, &search, true, err);
 	}
 	arena_release(&containers.mem);
@@ -548,7 +513,8 @@ int ldap_sync_read(struct ldap_delta *delta, struct err *err)
 
 		if (!delta->old.searches[number].read)
 			continue;
-		ldap_delta_search(delta, number, &search);
+		ldap_delta_start(delta, number);
+		ldap_delta_search(delta, &search);
 		if (read_search(delta, &search, false, err))
 			return -1;
 	}

@@ -222,8 +222,8 @@ int sync_mark_parse(struct arena *mem, struct slice text, struct sync_mark *ret_
 	mark.cookie = get_bytes(&in, "cookie", 1, SYNC_COOKIE_BYTES_MAX);
 	get_csns(&in, &mark);
 	get_searches(&in, &mark);
-	mark.groups = get_bytes(&in, "groups", SYNC_UUID_BYTES,
-				(size_t)SYNC_MARK_GROUPS_MAX * SYNC_UUID_BYTES);
+	mark.groups = get_bytes(&in, "groups", SYNC_GROUP_BYTES,
+				(size_t)SYNC_MARK_GROUPS_MAX * SYNC_GROUP_BYTES);
 	mark.containers = get_bytes(&in, "containers", SYNC_CONTAINER_BYTES,
 				    (size_t)SYNC_MARK_CONTAINERS_MAX * SYNC_CONTAINER_BYTES);
 	end_object(&in);

@@ -21,6 +21,7 @@
 #define SYNC_MARK_GROUPS_MAX 100000
 #define SYNC_MARK_CONTAINERS_MAX 20000
 #define SYNC_CONTAINER_BYTES (SYNC_UUID_BYTES + 8)
+#define SYNC_GROUP_BYTES (SYNC_UUID_BYTES + 1)
 
 enum sync_way { SYNC_BY_NOTHING, SYNC_BY_SYNCREPL, SYNC_BY_DIRSYNC };
 
@@ -43,7 +44,10 @@ struct sync_mark {
 	size_t csn_count;
 	struct sync_mark_search *searches; /* people's, groups'; syncrepl: containers' */
 	size_t search_count;
-	/* Keys of the groups shown, SYNC_UUID_BYTES each; data NULL: too many. */
+	/*
+	 * Groups shown, SYNC_GROUP_BYTES each: key, which of the groups' searches; data NULL:
+	 * too many.
+	 */
 	struct slice groups;
 	/* Containers, SYNC_CONTAINER_BYTES each: key, hash of the DN; data NULL: too many. */
 	struct slice containers;

@@ -31,7 +31,7 @@ static void make_mark(struct sync_mark *mark, struct sync_mark_search searches[3
 		.csn_count = 2,
 		.searches = searches,
 		.search_count = 3,
-		.groups = SLICE("0123456789abcdef0123456789ABCDEF"),
+		.groups = SLICE("0123456789abcdef\0000123456789ABCDEF\001"),
 		.containers = SLICE("0123456789abcdef01234567"),
 	};
 }
