@@ -9,8 +9,9 @@ chmod 755 "$work"
 
 # shellcheck source=tests/e2e/slapd.sh
 . tests/e2e/slapd.sh
+# shellcheck source=tests/e2e/changes.sh
+. tests/e2e/changes.sh
 
-passed=0 failed=0
 finish() {
 	trap '' INT TERM
 	slapd_stop
@@ -19,16 +20,6 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-ok() {
-	passed=$((passed + 1))
-	echo "ok   $1"
-}
-bad() {
-	failed=$((failed + 1))
-	echo "FAIL $1: $2"
-	grep -v '^present' "$work/out" | tail -n 8 | cut -c1-300 | sed 's/^/       /'
-}
 
 people="ou=people,$SLAPD_BASE" groups="ou=groups,$SLAPD_BASE"
 # settings LINE...: over those of every case; a later line of the same name wins.
@@ -51,71 +42,6 @@ settings() {
 		printf 'target: {region: test.invalid, client_id: x, client_secret_file: bind.password}\n'
 		printf 'rules: [rules.yaml]\n'
 	} >"$work/dirbridge.yaml"
-}
-ATTRS=(--attr cn --attr title --attr mail --attr telephoneNumber --group cc-agents)
-WRAP=()
-[ -z "${READ_CHANGES_WRAP:-}" ] || read -ra WRAP <<<"$READ_CHANGES_WRAP"
-read_changes() {
-	"${WRAP[@]}" "$build/tests/tools/read_changes" "$work/dirbridge.yaml" "$work/copy" \
-		"$@" "${ATTRS[@]}" >"$work/out" 2>&1
-}
-# full NAME [REGEX]: a full read that leaves a mark.
-full() {
-	read_changes full || true
-	if grep -q '^mark ' "$work/out" && grep -q '^people complete' "$work/out"; then
-		ok "$1"
-	else
-		bad "$1" "no mark"
-	fi
-}
-# unmarked NAME REGEX: a full read, complete, without a mark, for this reason.
-unmarked() {
-	read_changes full || true
-	if ! grep -q '^people complete' "$work/out"; then
-		bad "$1" "the read is not complete"
-	elif ! grep -Eq "^no mark: .*$2" "$work/out"; then
-		bad "$1" "nothing says /$2/"
-	else
-		ok "$1"
-	fi
-}
-# delta NAME [REGEX]...: changes come, one for each REGEX; then the copy must be what a full
-# read gives. More may come: slapd sends again what has changed since the last deletion.
-delta() {
-	local name=$1 regex
-	shift
-	if ! read_changes delta || ! grep -q '^changes read$' "$work/out"; then
-		bad "$name" "no changes"
-		return
-	fi
-	for regex; do
-		if ! grep -Eq "^$regex" "$work/out"; then
-			bad "$name" "nothing says /$regex/"
-			return
-		fi
-	done
-	if ! read_changes compare || ! grep -q '^same [1-9]' "$work/out"; then
-		bad "$name" "the copy is not the directory"
-	elif ! settle; then
-		bad "$name" "the mark does not come to rest"
-	else
-		ok "$name"
-	fi
-}
-# After that, nothing comes and the mark stays as it is.
-settle() {
-	cp "$work/copy.mark" "$work/last.mark"
-	read_changes delta && grep -q '^changes read$' "$work/out" &&
-		cmp -s "$work/copy.mark" "$work/last.mark" &&
-		! grep -Eq '^(entry|gone|present|sweep) ' "$work/out"
-}
-# gives_up NAME REGEX: everything must be read, and says why; the next full read is good.
-gives_up() {
-	if read_changes delta && grep -Eq "^changes full .*$2" "$work/out"; then
-		ok "$1"
-	else
-		bad "$1" "nothing says /$2/"
-	fi
 }
 nth() {
 	awk -v n="$1" -v name="$2: " '/^dn: / {person = /^dn: uid=/; seen += person}
@@ -207,6 +133,15 @@ slapd_delete <<<"cn=$team,$groups"
 slapd_restart
 delta "a group that a present phase does not name" "gone 1 " "present 1 " "sweep 0"
 delta "and nothing after it"
+
+# --- at random ---
+python3 tests/e2e/churn.py init "$work/churn" slapd "$people" "$groups" "$SLAPD_BASE" 11 \
+	>"$work/first.ldif"
+ldapadd -x -H "$LDAP_URI" -D "$ADMIN_DN" -y "$ADMIN_PASSWORD_FILE" -f "$work/first.ldif" >/dev/null
+full "a full read before random changes"
+churn 20 12 slapd_modify
+slapd_restart
+churn 3 12 slapd_modify
 
 # --- containers ---
 rename "ou=annexe,$people" ou=outhouse
@@ -363,5 +298,4 @@ overlay syncprov"
 settings
 unmarked "a server that offers it for another tree" 'refuses a search for changes'
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end_changes
