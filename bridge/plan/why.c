@@ -70,6 +70,8 @@ static unsigned row_left(const struct why *w)
 	const char *user_name = record_text(w->record, SCIM_ATTR_USER_NAME);
 	uint32_t other;
 
+	if (w->record->skip_reason)
+		return 30;
 	if (record_frozen(w->record))
 		return 27;
 	if (w->out->account == EXPLAIN_LOST)
@@ -89,6 +91,8 @@ static const char *account_words(const struct why *w, unsigned *ret_row)
 	};
 
 	*ret_row = row_left(w);
+	if (*ret_row == 30)
+		return "a rule skips the person, who is left as they are";
 	if (w->whole)
 		return "the person is left as they are";
 	if (w->out->account == EXPLAIN_NONE && !w->person)
@@ -133,7 +137,7 @@ static const struct step *field_step(const struct why *w, const struct record_fi
 		const struct step *step = &w->plan->steps.items[w->person->first_step + i];
 
 		if ((step->kind == STEP_SET || step->kind == STEP_RENAME ||
-		     step->kind == STEP_DIVISION) &&
+		     step->kind == STEP_DIVISION || step->kind == STEP_MANAGER) &&
 		    step->attr == (enum scim_attr)f->field.attr && same_key(step->key, f->field.key))
 			return step;
 		/* What a new account is created with has no step of its own. */
@@ -228,8 +232,38 @@ static void explain_fields(struct why *w)
 				: c.attr == SCIM_ATTR_ACTIVE ? 24 : 13;
 		else
 			no_step_for_field(w, f, &c);
+		if (!f->field.value && (c.row == 12 || c.row == 13))
+			c.row = 15;
 		vec_push(&w->changes, c);
 	}
+}
+
+/* The manager is wanted as a person; the account of that person is what is compared. */
+static void explain_manager(struct why *w)
+{
+	const struct record *record = w->record;
+	const struct record_field f = {
+		.field = { SCIM_ATTR_MANAGER, NULL, record->manager_dn },
+		.own = record->manager_own, .origin = record->manager_origin,
+	};
+	struct explained_change c = {
+		.attr = SCIM_ATTR_MANAGER, .wanted = record->manager_dn,
+		.present = present_value(w, &f), .recorded = recorded_text(w, &f),
+		.origin = f.origin, .step = field_step(w, &f), .row = 13,
+	};
+
+	if (!record->manager_dn)
+		return;
+	if (!c.step) {
+		no_step_for_field(w, &f, &c);
+		/* It is not told here who that account is: only that nothing changes. */
+		if (c.row == 14 || f.own == OWN_MANAGE) {
+			c.row = 12;
+			c.why = "as wanted, or the manager has no account from here";
+			c.as_wanted = true;
+		}
+	}
+	vec_push(&w->changes, c);
 }
 
 /* --- assignments ------------------------------------------------------------------------- */
@@ -493,6 +527,7 @@ void plan_why(const struct plan_input *in, const struct plan *plan, struct arena
 	find_skips(&w);
 	find_account(&w);
 	explain_fields(&w);
+	explain_manager(&w);
 	explain_assignments(&w);
 	kept = arena_array(mem, w.changes.count + 1, sizeof(*kept));
 	if (w.changes.count)
