@@ -200,7 +200,8 @@ static int bind_group(struct binder *b, const struct yaml_node *node, unsigned c
 	if (known)
 		return 0;
 	near = text_nearest(node->text.data, groups->names.items, groups->names.count);
-	if (near < 0 && node->plain && dn_looks_like(node->text.data, node->text.len))
+	if (near < 0 && node->plain && dn_looks_like(node->text.data, node->text.len) &&
+	    !strchr(node->text.data, ','))
 		return rule_test_complain(b->diags, node, "no rule names group \"%s\"; a DN with "
 					  "commas needs quotes in [ ]", node->text.data);
 	return rule_test_complain(b->diags, node, "no rule names group \"%s\"%s%s%s",

@@ -215,15 +215,16 @@ static void put_kind(struct arena *mem, const struct test_case *test, enum assig
 static void put_problems(struct arena *mem, const struct test_case *test, bool all,
 			 struct out *expect)
 {
-	struct out *problems = NULL;
+	bool stated = test->expect.problems_at != NULL, refusal = false;
+	struct out *problems = stated ? add(mem, expect, "problems") : NULL;
 
-	if (test->expect.problems_at)
-		problems = add(mem, expect, "problems");
 	for (unsigned i = 0; i < test->record->problem_count; i++) {
 		const struct problem *problem = &test->record->problems[i];
+		/* The first that refuses the person is in `refused`. */
+		bool first = problem->scope == PROBLEM_PERSON && !refusal;
 
-		/* A person's own is in `refused`. */
-		if (!problems && (!all || problem->scope == PROBLEM_PERSON))
+		refusal |= first;
+		if (!stated && (!all || first))
 			continue;
 		if (!problems)
 			problems = add(mem, expect, "problems");
@@ -251,7 +252,7 @@ static struct out *make_expect(struct arena *mem, const struct test_case *test)
 	enum person_state state = rule_test_state(test->record);
 	bool same = test->expect.node && test->expect.state == state;
 	bool exactly = same && test->expect.exactly;
-	bool all = state == PERSON_TAKEN && (!same || exactly);
+	bool all = exactly || (state == PERSON_TAKEN && !same);
 	struct out *expect = add_map(mem, NULL, NULL);
 
 	if (state == PERSON_OUT) {
@@ -271,6 +272,8 @@ static struct out *make_expect(struct arena *mem, const struct test_case *test)
 	for (unsigned kind = 0; kind < ASSIGN_KIND_COUNT; kind++)
 		put_kind(mem, test, kind, all, expect);
 	put_problems(mem, test, all, expect);
+	if (!expect->first) /* all that was stated is gone */
+		add_text(mem, expect, "rule", test->record->rule);
 	return expect;
 }
 
