@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/directory/foreign.h"
 #include "bridge/directory/names.h"
 #include "mappings/dn.h"
 #include "scim/base/vec.h"
@@ -18,6 +19,8 @@ struct group {
 	bool partial;
 	bool unread; /* exists, but no search reads it; also partial */
 	bool named;  /* as unread, in the verdict */
+	bool looked; /* for foreign members */
+	bool foreign; /* holds one that may stand for people of ours; also partial */
 	uint32_t first_piece; /* from 1, in `pieces`: a group met twice has two */
 };
 
@@ -44,6 +47,9 @@ struct membership {
 	struct dn_memo memo;
 	uint32_t last; /* group added last */
 	bool wants_uid, wants_primary;
+	struct map domains; /* of the groups that were read, for telling other ones */
+	struct membership_note notes[MEMBERSHIP_NOTES_MAX];
+	unsigned note_count;
 
 	/* What is left after resolving; the graph too with `keep`. */
 	bool resolved, keep;
@@ -67,6 +73,7 @@ static void release_graph(struct membership *m)
 {
 	names_release(&m->names);
 	map_release(&m->cns);
+	map_release(&m->domains);
 	vec_release(&m->group_of);
 	vec_release(&m->groups);
 	vec_release(&m->members);
@@ -367,6 +374,94 @@ static void say_unread(struct walk *walk, struct group *group, unsigned wanted)
 		      walk->m->wanted->names.items[wanted]);
 }
 
+/* What a group holds of other domains. */
+struct foreigners {
+	unsigned principals, unknown;
+	const char *first, *first_unknown;
+};
+
+static void count_foreigner(struct membership *m, struct slice member, struct slice group,
+			    struct foreigners *found)
+{
+	switch (foreign_kind_of(member, group)) {
+	case FOREIGN_PRINCIPAL:
+		found->first = found->principals++ ? found->first : member.data;
+		break;
+	case FOREIGN_DOMAIN:
+		/* Where groups were read, all of them are known, and this is none. */
+		if (map_get(&m->domains, foreign_domain(member), NULL))
+			break;
+		/* fallthrough */
+	case FOREIGN_MANY:
+		found->first_unknown = found->unknown++ ? found->first_unknown : member.data;
+		break;
+	default:
+		break;
+	}
+}
+
+static void note_foreigners(struct membership *m, struct group *group,
+			    const struct foreigners *found)
+{
+	const char *name = m->names.texts.items[group->name].data;
+	struct membership_note *note = &m->notes[m->note_count];
+
+	if (found->unknown)
+		group->partial = group->foreign = true;
+	if (m->note_count == MEMBERSHIP_NOTES_MAX || (!found->principals && !found->unknown))
+		return;
+	m->note_count++;
+	note->unknown = found->unknown > 0;
+	if (found->unknown)
+		snprintf(note->text, sizeof(note->text),
+			 "the group \"%.90s\" holds %u that only another domain can tell about: \"%.90s\"; who is in it through them is not known",
+			 name, found->unknown, found->first_unknown);
+	else
+		snprintf(note->text, sizeof(note->text),
+			 "the group \"%.90s\" holds %u of trusted domains, who are not read: \"%.90s\"",
+			 name, found->principals, found->first);
+}
+
+/* Only in Active Directory are the domains of a forest apart from each other. */
+static void look_for_foreigners(struct membership *m, struct group *group)
+{
+	struct slice name = m->names.texts.items[group->name];
+	struct foreigners found = { 0 };
+
+	if (!m->wants_primary || group->looked)
+		return;
+	group->looked = true;
+	for (uint32_t at = group->first_piece; at; at = m->pieces.items[at - 1].next) {
+		const struct piece *piece = &m->pieces.items[at - 1];
+
+		for (uint32_t i = 0; i < piece->count; i++) {
+			uint32_t member = m->members.items[piece->first + i];
+			struct slice text = m->names.texts.items[member];
+
+			/* A NUL begins names that are no DN. */
+			if (m->group_of.items[member] == NO_GROUP && text.len && text.data[0])
+				count_foreigner(m, text, name, &found);
+		}
+	}
+	note_foreigners(m, group, &found);
+}
+
+static void note_domains(struct membership *m)
+{
+	for (size_t i = 0; m->wants_primary && i < m->groups.count; i++) {
+		struct slice domain = foreign_domain(m->names.texts.items[m->groups.items[i].name]);
+
+		if (domain.len && !map_get(&m->domains, domain, NULL))
+			map_set(&m->domains, domain, 1);
+	}
+}
+
+unsigned membership_notes(const struct membership *m, const struct membership_note **ret_notes)
+{
+	*ret_notes = m->notes;
+	return m->note_count;
+}
+
 static void walk_group(struct walk *walk, uint32_t start, unsigned wanted)
 {
 	struct membership *m = walk->m;
@@ -377,6 +472,7 @@ static void walk_group(struct walk *walk, uint32_t start, unsigned wanted)
 	while (walk->todo.count) {
 		struct group *group = &m->groups.items[walk->todo.items[--walk->todo.count]];
 
+		look_for_foreigners(m, group);
 		walk->partial |= group->partial;
 		say_unread(walk, group, wanted);
 		for (uint32_t at = group->first_piece; at; at = m->pieces.items[at - 1].next)
@@ -454,6 +550,7 @@ void membership_resolve(struct membership *m, struct verdict *verdict)
 	walk.seen = mem_array(m->groups.count + 1, sizeof(*walk.seen));
 	m->when_absent = mem_zalloc(count + 1);
 	m->unknown = mem_zalloc(count + 1);
+	note_domains(m);
 	for (unsigned w = 0; w < count; w++) {
 		uint32_t group = find_wanted(m, m->wanted->names.items[w], verdict);
 
@@ -622,6 +719,9 @@ static const char *why_unknown(const struct path_walk *walk, struct arena *mem, 
 	if (walk->partial == NO_GROUP)
 		return "the groups were not read completely";
 	group = &m->groups.items[walk->partial];
+	if (group->foreign)
+		return arena_printf(mem, "\"%.200s\" holds somebody of another domain, which is "
+				    "not read", m->names.texts.items[group->name].data);
 	return arena_printf(mem, group->unread ? "\"%.200s\" is nested in it, and "
 						 "directory.groups does not read that group"
 					       : "the members of \"%.200s\" were read in part",

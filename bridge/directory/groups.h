@@ -77,6 +77,19 @@ int membership_add_unread(struct membership *membership, const char *dn, size_t 
  */
 void membership_resolve(struct membership *membership, struct verdict *verdict);
 
+/*
+ * Members that another domain of Active Directory keeps (foreign.h), one note for each group
+ * that holds some; the first MEMBERSHIP_NOTES_MAX. With `unknown` they may stand for people of
+ * ours, and who is not seen in that group is GROUP_UNKNOWN.
+ */
+#define MEMBERSHIP_NOTES_MAX 32
+struct membership_note {
+	bool unknown;
+	char text[320];
+};
+unsigned membership_notes(const struct membership *membership,
+			  const struct membership_note **ret_notes);
+
 /* Does any group name members by uid, or have people as their primary group? */
 bool membership_wants_uid(const struct membership *membership);
 bool membership_wants_primary(const struct membership *membership);

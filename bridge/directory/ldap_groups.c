@@ -3,6 +3,7 @@
 #include <sys/time.h>
 
 #include "bridge/directory/ldap_changes.h"
+#include "bridge/log.h"
 #include "mappings/dn.h"
 
 #include "scim/base/banned.h"
@@ -303,6 +304,15 @@ bool ldap_has_primary_groups(struct ldap_directory *dir)
 	return dir->primary_groups == PRIMARY_SOME;
 }
 
+static void log_foreigners(const struct membership *membership)
+{
+	const struct membership_note *notes;
+	unsigned count = membership_notes(membership, &notes);
+
+	for (unsigned i = 0; i < count; i++)
+		log_line(notes[i].unknown ? LOG_WARN : LOG_INFO, "%s", notes[i].text);
+}
+
 int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 		       struct verdict *verdict, struct err *err)
 {
@@ -326,5 +336,6 @@ int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 	if (searches->count && read_unread(dir, verdict, err))
 		return -1;
 	membership_resolve(dir->membership, verdict);
+	log_foreigners(dir->membership);
 	return 0;
 }

@@ -236,6 +236,63 @@ static void test_paths(void **state)
 	}
 }
 
+/* cn=a,dc=x holds the member, cn=b,dc=y is another domain that is read. */
+static const struct {
+	const char *name, *member;
+	bool ad;
+	int absent; /* the answer for others */
+	const char *note; /* NULL = none */
+} foreign_rows[] = {
+	{ "of the same domain", "cn=n,ou=s,dc=x", true, GROUP_NO, NULL },
+	{ "of a domain that is read", "cn=n,dc=y", true, GROUP_NO, NULL },
+	{ "of a domain above", "cn=n,dc=com", true, GROUP_UNKNOWN, "cn=n,dc=com" },
+	{ "of a domain below", "cn=n,dc=sub,dc=x", true, GROUP_UNKNOWN, "only another domain" },
+	{ "a value that looks like one", "cn=n\\,dc=sub,dc=x", true, GROUP_NO, NULL },
+	{ "of a trusted domain", "CN=S-1-5-21-1-2-3-1104,CN=ForeignSecurityPrincipals,DC=x", true,
+	  GROUP_NO, "holds 1 of trusted domains" },
+	{ "everybody", "CN=S-1-5-11,CN=ForeignSecurityPrincipals,DC=x", true, GROUP_UNKNOWN,
+	  "cn=s-1-5-11" },
+	{ "a name that only looks so", "CN=S-1-5-11,CN=Users,DC=x", true, GROUP_NO, NULL },
+	{ "no domain at all", "uid=n,o=p", true, GROUP_NO, NULL },
+	{ "another kind of server", "cn=n,dc=com", false, GROUP_NO, NULL },
+};
+
+static void test_foreign_members(void **state)
+{
+	struct slice sid = slice_of("\x01\x01\x00\x00\x00\x00\x00\x05\x0b\x00\x00\x00", 12);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign_rows) / sizeof(foreign_rows[0]); i++) {
+		const char *member = foreign_rows[i].member, *says = foreign_rows[i].note;
+		const struct membership_note *notes;
+		struct group_names wanted;
+		struct verdict verdict;
+		struct membership *m;
+		unsigned char answer;
+		unsigned count;
+
+		verdict_init(&verdict);
+		group_names_init(&wanted);
+		group_names_add(&wanted, "cn=a,dc=x", 9);
+		m = membership_new(&wanted);
+		assert_int_equal(membership_add(m, "cn=b,dc=y", 9, NULL, 0, NULL), 0);
+		assert_int_equal(membership_add(m, "cn=a,dc=x", 9, NULL, 0, NULL), 0);
+		assert_int_equal(membership_add_member(m, MEMBER_DN, member, strlen(member), NULL), 0);
+		if (foreign_rows[i].ad)
+			membership_add_primary(m, sid);
+		membership_resolve(m, &verdict);
+		membership_of(m, SLICE("cn=other,dc=x"), NULL, &answer);
+		count = membership_notes(m, &notes);
+		if (!verdict.complete || answer != foreign_rows[i].absent || count != (says != NULL) ||
+		    (count && (!strstr(notes[0].text, says) ||
+			       notes[0].unknown != (answer == GROUP_UNKNOWN))))
+			fail_msg("%s: others %d, %u notes: %s", foreign_rows[i].name, answer, count,
+				 count ? notes[0].text : "");
+		membership_free(m);
+		group_names_release(&wanted);
+	}
+}
+
 static void test_member_forms(void **state)
 {
 	static const struct {
@@ -441,7 +498,7 @@ int main(void)
 		cmocka_unit_test(test_cases),	       cmocka_unit_test(test_member_forms),
 		cmocka_unit_test(test_ambiguous_name), cmocka_unit_test(test_broken_names),
 		cmocka_unit_test(test_random_graphs),  cmocka_unit_test(test_verdict),
-		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_paths),	       cmocka_unit_test(test_foreign_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,35 @@ if ldb_value "CN=CC Direct,$GROUPS_DN" member | grep -q .; then
 fi
 count_in "people whose primary group it is" "CC Direct" 2
 count_in "and those of a group in it" "CC Outer" 2
+# Somebody of a trusted domain, and everybody who logged in, stand by identifier.
+samba_ldbadd <<-X
+	dn: CN=Trusted,$GROUPS_DN
+	objectClass: group
+	sAMAccountName: Trusted
+	groupType: -2147483644
+	member: CN=p1,$STAFF
+	member: <SID=S-1-5-21-11-22-33-1104>
+
+	dn: CN=Many,$GROUPS_DN
+	objectClass: group
+	sAMAccountName: Many
+	groupType: -2147483644
+	member: CN=p1,$STAFF
+	member: CN=S-1-5-11,CN=ForeignSecurityPrincipals,$SAMBA_BASE
+X
+count_in "a group with somebody of a trusted domain" Trusted 1
+if grep -q '\[Trusted\]=no$' "$work/out"; then
+	ok "others are not in it"
+else
+	bad "others are not in it" "nobody is told so"
+fi
+count_in "a group with everybody who logged in" Many 1
+if grep -q '\[Many\]=unknown$' "$work/out" && ! grep -q '\[Many\]=no$' "$work/out" &&
+	grep -q 'the group "cn=many,.*cn=s-1-5-11,' "$work/out"; then
+	ok "who else is in it is not known, and it is said"
+else
+	bad "who else is in it is not known, and it is said" "it is not"
+fi
 settings "id_attribute: sAMAccountName"
 count_in "the same, when the root DSE tells what this is" "CC Outer" 2
 settings
