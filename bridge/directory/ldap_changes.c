@@ -322,6 +322,10 @@ int ldap_changes_start(struct ldap_directory *dir, const struct layout *layout,
 	changes = dir->changes;
 	changes->people_read = true;
 	check_computed(dir, changes, layout);
+	if (changes->mark.flags & DIRSYNC_OBJECT_SECURITY &&
+	    ldap_changes_uses_member_of(dir, layout))
+		ldap_changes_refuse(changes,
+				    "memberOf is asked for, and the account is not told of deleted groups; give it the right \"Replicating Directory Changes\"");
 	changes->mark.inputs = digest_inputs(dir, &changes->mem, layout);
 	changes->mark.uids = dir->membership && membership_wants_uid(dir->membership);
 	return 0;

@@ -110,6 +110,21 @@ static void take_invocation(void *ctx, struct slice name, struct slice value)
 					      text);
 }
 
+/* The naming context that holds the base: the longest of the server's above it. */
+static struct slice context_of(struct ldap_changes *changes, struct slice base)
+{
+	struct slice found = { 0 }, norm;
+
+	for (size_t i = 0; i < changes->contexts.count; i++) {
+		const char *text = changes->contexts.items[i];
+
+		if (dn_normalize(&changes->mem, text, strlen(text), &norm, NULL) == 0 &&
+		    dn_is_below(base, norm) && (!found.data || norm.len > found.len))
+			found = norm;
+	}
+	return found;
+}
+
 static void check_bases(struct ldap_directory *dir, struct ldap_changes *changes)
 {
 	const struct config *config = dir->config;
@@ -126,7 +141,7 @@ static void check_bases(struct ldap_directory *dir, struct ldap_changes *changes
 		const char *text = ldap_changes_config(dir, i)->base;
 
 		if (dn_normalize(&changes->mem, text, strlen(text), &base, NULL) ||
-		    !dn_is_below(base, context))
+		    !slice_eq(context_of(changes, base), context))
 			ldap_changes_refuse(changes,
 					    "\"%.150s\" is not in \"%.150s\", whose changes the server tells",
 					    text, changes->context);
@@ -233,7 +248,7 @@ static int take_notice(void *ctx, const struct raw_entry *raw, struct err *err)
 {
 	struct notices *notices = ctx;
 	struct changed seen = { 0 }, *item;
-	bool fresh = false, group = false, members = false;
+	bool fresh = false, members = false;
 	struct slice name, guid = { 0 };
 	struct tlv values;
 	int more;
@@ -248,7 +263,6 @@ static int take_notice(void *ctx, const struct raw_entry *raw, struct err *err)
 			seen.renamed = true;
 		} else if (is_name(name, "objectClass")) {
 			fresh = true;
-			group = has_value(values, "group");
 		} else if (is_name(name, "member")) {
 			members = true;
 		}
@@ -257,7 +271,8 @@ static int take_notice(void *ctx, const struct raw_entry *raw, struct err *err)
 		return ldap_delta_give_up(notices->delta,
 					  "DirSync names \"%.150s\" without its objectGUID",
 					  raw->dn.data);
-	if (notices->member_of && (members || group))
+	/* What is deleted may have been a group; its class is not told. */
+	if (notices->member_of && (members || seen.deleted))
 		return ldap_delta_give_up(notices->delta,
 					  "a group has changed, and memberOf is asked for: \"%.100s\"",
 					  raw->dn.data);
