@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge/directory/groups.h"
+#include "bridge/directory/range.h"
 #include "mappings/dn.h"
 
 #include "scim/base/banned.h"
@@ -139,17 +140,20 @@ static bool option_is(struct slice option, const char *name)
 static int find_plain(struct fill *fill, const char *name, size_t len)
 {
 	const char *semi = memchr(name, ';', len);
+	struct range_name part;
 	struct slice option;
+	int found;
 
 	if (!semi)
 		return -1;
-	option = slice_of(semi + 1, (size_t)(name + len - semi - 1));
-	if (option.len >= 6 && text_cmp_nocase(option.data, 6, "range=", 6) == 0) {
-		/* Active Directory sends 1,500 values and keeps the rest (MS-ADTS 3.1.1.3.1.3.3). */
-		fill->ranged = true;
-	} else if (!option_is(option, "binary")) {
-		return -1;
+	if (range_name_parse(slice_of(name, len), &part) != 0) {
+		found = find_name(fill, part.name.data, part.name.len);
+		fill->ranged |= found >= 0;
+		return found;
 	}
+	option = slice_of(semi + 1, (size_t)(name + len - semi - 1));
+	if (!option_is(option, "binary"))
+		return -1;
 	return find_name(fill, name, (size_t)(semi - name));
 }
 
@@ -163,7 +167,8 @@ int fill_slot_find(struct fill *fill, const char *name, size_t len)
 	if (found < 0)
 		return -1;
 	slot = &fill->slots[found];
-	if (len <= sizeof(slot->spelled)) {
+	/* Not of a part: the short way in fill_slot would not see that it is one. */
+	if (len <= sizeof(slot->spelled) && !fill->ranged) {
 		memcpy(slot->spelled, name, len);
 		slot->spelled_len = (uint8_t)len;
 	}

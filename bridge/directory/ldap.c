@@ -53,11 +53,14 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 			break;
 		}
 	}
+	if (fill->ranged && !raw->partial && more == 0)
+		return RAW_ENTRY_PART;
 	if (more < 0)
 		err_set(&why, ERR_PROTOCOL, "the entry \"%.150s\" can not be read", raw->dn.data);
 	if (why.kind || fill_finish(fill, raw->dn.data, raw->dn.len, reader->membership, &entry,
 				    &why)) {
-		verdict_spoil(reader->verdict, "%s", why.text);
+		verdict_spoil(reader->verdict, "%s%s%s", why.text, raw->partial ? ": " : "",
+			      raw->partial ? raw->partial : "");
 		return 0;
 	}
 	if (reader->watched && ldap_changes_show(reader->dir, reader->number, &entry, err))

@@ -52,10 +52,9 @@ static void add_members(struct group_reader *reader, const struct raw_entry *ent
 	size_t count = 1;
 
 	if (ranged) {
-		/* The rest waits for range retrieval (MS-ADTS 3.1.1.3.1.3.3). */
 		membership_mark_partial(membership);
-		verdict_spoil(reader->verdict, "only a part of the members of \"%.100s\" came",
-			      entry->dn.data);
+		verdict_spoil(reader->verdict, "only a part of the members of \"%.80s\" came: %s",
+			      entry->dn.data, entry->partial);
 	}
 	while (count) {
 		count = 0;
@@ -104,9 +103,13 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 		for (unsigned i = 0; i < names->count && count < GROUP_ATTRS_MAX; i++) {
 			bool ranged;
 
-			if (is_member_attr(name, names->items[i], &ranged))
-				attrs[count++] = (struct group_attr){ names->items[i], ranged,
-								      values };
+			if (!is_member_attr(name, names->items[i], &ranged))
+				continue;
+			if (ranged && !entry->partial) {
+				vec_release(&cns);
+				return RAW_ENTRY_PART;
+			}
+			attrs[count++] = (struct group_attr){ names->items[i], ranged, values };
 		}
 		while (text_cmp_nocase(name.data, name.len, "cn", 2) == 0 &&
 		       raw_entry_value(&values, &cn))

@@ -229,6 +229,35 @@ static int take_info(struct ldap_search *search, LDAPMessage *message, struct er
 	return ret;
 }
 
+/* An attribute came in part: the entry again, with the rest or with why not. */
+static int take_part(struct ldap_search *search, LDAPMessage *message, struct raw_entry entry,
+		     struct err *err)
+{
+	struct ldap_directory *dir = search->dir;
+	char why[RANGE_WHY_MAX];
+	BerElement *attrs, *whole;
+	struct berval dn;
+	struct buf bytes;
+	bool lost;
+	int ret;
+
+	buf_init(&bytes, LDAP_MESSAGE_BYTES_MAX);
+	/* Their first reading is used up. */
+	if (ldap_get_dn_ber(dir->ld, message, &attrs, &dn) != LDAP_SUCCESS)
+		return 0;
+	whole = ldap_range_read(dir, entry.dn.data, attrs, &bytes, why, &lost);
+	ber_free(attrs, 0);
+	entry.attrs = whole;
+	if (!whole) {
+		entry.partial = why;
+		ldap_get_dn_ber(dir->ld, message, &entry.attrs, &dn);
+	}
+	ret = search->fn(search->ctx, &entry, err);
+	ber_free(entry.attrs, 0);
+	buf_release(&bytes);
+	return ret;
+}
+
 static int take_entry(struct ldap_search *search, LDAPMessage *message, struct err *err)
 {
 	struct ldap_directory *dir = search->dir;
@@ -247,8 +276,10 @@ static int take_entry(struct ldap_search *search, LDAPMessage *message, struct e
 	if (search->control)
 		ldap_get_entry_controls(dir->ld, message, &entry.controls);
 	ret = search->fn(search->ctx, &entry, err);
-	ldap_controls_free(entry.controls);
 	ber_free(entry.attrs, 0);
+	if (ret == RAW_ENTRY_PART)
+		ret = take_part(search, message, entry, err);
+	ldap_controls_free(entry.controls);
 	return ret;
 }
 

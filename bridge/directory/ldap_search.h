@@ -13,6 +13,7 @@
 #define BRIDGE_DIRECTORY_LDAP_SEARCH_H
 
 #include "bridge/directory/ldap_impl.h"
+#include "bridge/directory/range.h"
 #include "bridge/directory/tlv.h"
 
 /*
@@ -27,8 +28,16 @@ struct raw_entry {
 	struct slice dn; /* NUL-terminated */
 	BerElement *attrs;
 	LDAPControl **controls; /* only of a search with a control of the caller's; may be NULL */
+	/* Why some attribute could not be read whole; NULL = nothing is known against it. */
+	const char *partial;
 };
 
+/*
+ * Returns 0, -1 with *err, or RAW_ENTRY_PART, having done nothing, for an entry with an
+ * attribute that came in part: then the rest is read (MS-ADTS 3.1.1.3.1.3.3), and the entry
+ * comes again, whole or with `partial` set.
+ */
+#define RAW_ENTRY_PART 1
 typedef int raw_entry_fn(void *ctx, const struct raw_entry *entry, struct err *err);
 
 /* What else a search with a control of the caller's is told; ctx as of fn. */
@@ -73,6 +82,22 @@ struct ldap_search {
 int ldap_search_run(struct ldap_search *search, struct err *err);
 /* libldap's number for a scope. */
 int ldap_search_scope(enum config_scope scope);
+
+/*
+ * Read one entry by its DN, while searches are under way: its whole answer, which the caller
+ * frees. Returns libldap's code, with the server's words or NULL in *ret_said (ldap_memfree).
+ */
+int ldap_read_one(struct ldap_directory *dir, const char *dn, const char **attrs,
+		  LDAPMessage **ret_answer, char **ret_said);
+
+/*
+ * Read what an entry lacks: `attrs` is where its attributes begin. Returns an entry whose
+ * attributes live in `out`, to be freed by ber_free(_, 0); NULL with `why` when they can not
+ * be had, *ret_lost telling that the connection is gone.
+ */
+#define RANGE_WHY_MAX 240
+BerElement *ldap_range_read(struct ldap_directory *dir, const char *dn, BerElement *attrs,
+			    struct buf *out, char why[RANGE_WHY_MAX], bool *ret_lost);
 
 /*
  * Next attribute: its description, and values to be read by raw_entry_value. Returns 1, 0 at
