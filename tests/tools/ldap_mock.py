@@ -305,6 +305,9 @@ class Search:
         if faults.has("zero_entries"):
             found = []
         self.range_requests()
+        if faults.has("range_refused") and any(";range=" in a.lower() for a in self.attrs):
+            self.done(53, "no ranges here")
+            return
         start, pages = 0, 0
         if self.cookie:
             state = self.connection.cookies.get(self.cookie)
@@ -457,6 +460,8 @@ class Search:
                    and not a.lower().endswith(";range=0-*")]
         if not further or self.scope != 0:
             return
+        if faults.text("hang") == "range":
+            self.wire.hang()
         with server.lock:
             server.ranges_asked += 1
             for name in ("range_moves", "range_adds"):

@@ -1,0 +1,135 @@
+#!/bin/bash
+# What the LDAP reader does beyond one search on one server: values that come in parts,
+# references, servers that go away. Against the LDAP server of the tests' own.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=$(cd "${BUILD:-build}" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-reader.XXXXXX")
+chmod 755 "$work"
+
+# shellcheck source=tests/e2e/slapd.sh
+. tests/e2e/slapd.sh
+# shellcheck source=tests/e2e/ldap_mock.sh
+. tests/e2e/ldap_mock.sh
+# shellcheck source=tests/e2e/reads.sh
+. tests/e2e/reads.sh
+
+finish() {
+	trap '' INT TERM
+	mock_stop
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+SECRET=demo-password
+
+# faults WORD...: what the server does wrong from now on.
+faults() { mock_faults "$@"; }
+# asked NAME EXPRESSION EXPECTED: what the last client asked for, see mock_count.
+asked() {
+	local got
+	got=$(mock_count "$2")
+	: >"$work/out"
+	if [ "$got" = "$3" ]; then ok "$1"; else bad "$1" "$2 is $got, not $3"; fi
+}
+
+# --- the directory: 30 people, one with 25 mobiles, one group that holds all through another
+PEOPLE=30
+{
+	cat <<-X
+		dn: $SLAPD_BASE
+		objectClass: domain
+		dc: example
+
+		dn: ou=people,$SLAPD_BASE
+		objectClass: organizationalUnit
+		ou: people
+
+		dn: ou=groups,$SLAPD_BASE
+		objectClass: organizationalUnit
+		ou: groups
+
+		dn: cn=dirbridge,$SLAPD_BASE
+		objectClass: applicationProcess
+		cn: dirbridge
+		userPassword: demo-password
+	X
+	for i in $(seq -w $PEOPLE); do
+		printf '\ndn: uid=p%s,ou=people,%s\nobjectClass: inetOrgPerson\nuid: p%s\ncn: Person %s\nsn: %s\n' \
+			"$i" "$SLAPD_BASE" "$i" "$i" "$i"
+		printf 'entryUUID: 00000000-0000-4000-8000-0000000000%s\nuSNChanged: 1%s\nemployeeNumber: %s\n' "$i" "$i" "$i"
+		if [ "$i" = 07 ]; then
+			for m in $(seq -w 25); do printf 'mobile: +4930%s\n' "$m"; done
+		fi
+	done
+	printf '\ndn: cn=all,ou=groups,%s\nobjectClass: groupOfNames\ncn: all\nmember: cn=half,ou=groups,%s\nuSNChanged: 500\n' \
+		"$SLAPD_BASE" "$SLAPD_BASE"
+	printf '\ndn: cn=half,ou=groups,%s\nobjectClass: groupOfNames\ncn: half\nuSNChanged: 501\n' "$SLAPD_BASE"
+	for i in $(seq -w $PEOPLE); do printf 'member: uid=p%s,ou=people,%s\n' "$i" "$SLAPD_BASE"; done
+} >"$work/company.ldif"
+printf 'demo-password' >"$work/bind.password"
+chmod 600 "$work/bind.password"
+printf 'version: 1\n' >"$work/rules.yaml"
+mock_start "$work/mock" "$work/company.ldif"
+BASE=(
+	[uri]="$MOCK_LDAP" [bind_dn]="cn=dirbridge,$SLAPD_BASE" [password_file]=bind.password
+	[connect_timeout]=5 [timeout]=5
+	[people]="{base: \"ou=people,$SLAPD_BASE\", filter: (objectClass=inetOrgPerson)}"
+	[groups]="{base: \"ou=groups,$SLAPD_BASE\", filter: (objectClass=groupOfNames)}"
+)
+all_in=(--group all --attr mobile)
+# in_group NAME N: the read was whole, and so many are in the group.
+in_group() {
+	local n
+	read_directory "${all_in[@]}" || true
+	n=$(grep -c '\[all\]=yes$' "$work/out" || true)
+	if ! grep -q '^groups complete' "$work/out" || ! grep -q "^people complete $PEOPLE$" "$work/out"; then
+		bad "$1" "not complete"
+	elif [ "$n" != "$2" ]; then
+		bad "$1" "$n are in the group, not $2"
+	elif ! grep -q 'mobile=+493001;+493002;.*;+493024;+493025 ' "$work/out"; then
+		bad "$1" "the 25 values did not come"
+	else
+		ok "$1"
+	fi
+}
+settings
+
+# --- values in parts ------------------------------------------------------------------------
+faults
+in_group "all values at once" $PEOPLE
+asked "no base search for what came whole" 'len([s for s in c["searches"] if s["scope"] == 0])' 0
+for n in 1 2 7 24 25 29 30; do
+	faults range=$n
+	in_group "$n values at a time" $PEOPLE
+done
+faults range=10
+in_group "ten at a time, read through" $PEOPLE
+asked "the parts are asked for one after another" \
+	'[s["attrs"][0] for s in c["searches"] if s["scope"] == 0 and "half" in s["base"]]' \
+	"['member;range=0-*', 'member;range=10-*', 'member;range=20-*']"
+faults range=10 range_empty_too
+in_group "an empty attribute beside the part" $PEOPLE
+settings "page_size: 3"
+faults range=4
+in_group "parts between pages" $PEOPLE
+settings
+faults range=10 where=ou=groups range_moves=1 range_times=1
+in_group "begins again when a member goes" $((PEOPLE - 1))
+faults range=10 where=ou=groups range_adds=2 range_times=2
+in_group "begins again when members come, twice" $PEOPLE
+faults range=10 where=ou=groups range_adds=1 range_times=100
+reads "gives up when they come all the time" \
+	'^reason only a part of the members of "cn=half.*came: .*(changed between|two parts)' "${all_in[@]}"
+reads "and then nobody is out of the group" '^groups incomplete' "${all_in[@]}"
+if grep -q '\[all\]=no' "$work/out"; then bad "none is out" "one is"; else ok "none is out"; fi
+for fault in range_stuck range_gap range_none range_refused; do
+	faults range=10 where=ou=groups $fault
+	reads "$fault: groups" '^reason only a part of the members of "cn=half' "${all_in[@]}"
+	faults range=10 where=people $fault
+	reads "$fault: people" '^reason "uid=p07.* only a part of the values of an attribute: ' "${all_in[@]}"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
