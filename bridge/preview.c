@@ -251,6 +251,7 @@ static int read_all(struct comparer *c, struct directory *directory, struct err 
 	int status = 0;
 
 	verdict_init(&c->preview->directory);
+	directory->keep_ids = true;
 	verdict_init(&groups);
 	if (c->groups.names.count)
 		status = directory->ops->read_groups(directory, &c->groups, &groups, err);

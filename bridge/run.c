@@ -217,6 +217,7 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 
 	if (code)
 		return code;
+	run->directory->keep_ids = true;
 	if (run->explain) {
 		run->explainer = explainer_new(run->rules, run->directory, &run->mem);
 		run->directory->keep_paths = true;

@@ -104,6 +104,7 @@ static int read_all(struct shooter *s, struct directory *directory, struct err *
 	directory->watch = shoot;
 	directory->watch_ctx = s;
 	directory->show_only = true;
+	directory->keep_ids = true;
 	status = directory->ops->read_groups(directory, &wanted, &groups, err);
 	if (status == 0)
 		status = directory->ops->read_people(directory, s->people, nobody, NULL,

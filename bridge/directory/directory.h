@@ -129,6 +129,12 @@ struct directory {
 	directory_change_fn *watch;
 	void *watch_ctx;
 	bool show_only; /* `watch` is only to see them: no `mark` is asked for */
+	/*
+	 * Set before read_people: keep the id of everybody who is delivered, so that a search
+	 * that lost its connection can begin again without anybody coming twice. Without it
+	 * such a search ends, and the read is not complete.
+	 */
+	bool keep_ids;
 	bool keep_paths; /* set before read_groups: group_path will be asked */
 };
 

@@ -149,6 +149,8 @@ int membership_add(struct membership *m, const char *dn, size_t dn_len,
 		vec_push(&m->groups, fresh);
 		m->group_of.items[name] = m->last;
 	}
+	/* Met again, it is judged anew: an earlier attempt may have had only a part. */
+	m->groups.items[m->last].partial = false;
 	add_piece(m, &m->groups.items[m->last]);
 	for (uint32_t i = 0; i < cn_count; i++)
 		add_cn(m, m->last, cns[i]);

@@ -15,11 +15,12 @@ struct people_reader {
 	struct ldap_directory *dir;
 	struct fill *fill;
 	const char **attrs;
-	bool several; /* searches: they may meet somebody twice */
 	bool watched;
 	bool uids;    /* read them whatever the groups say */
 	unsigned number; /* of the search that runs */
+	bool keep_ids;  /* in `seen`, with the attempt that met them */
 	struct seen_ids seen;
+	uint64_t attempt, first_attempt; /* of all searches; of this one */
 	const struct membership *membership;
 	const struct person_query *query;
 	directory_entry_fn *fn;
@@ -27,6 +28,31 @@ struct people_reader {
 	struct verdict *verdict;
 	struct arena mem;
 };
+
+/* Once to the caller, whatever searches and attempts meet somebody. */
+static int deliver(struct people_reader *reader, struct entry *entry, struct err *err)
+{
+	uint64_t when = reader->keep_ids ? seen_ids_when(&reader->seen, entry->id) : 0;
+	bool by_other_search = when && when < reader->first_attempt;
+	bool before_loss = when && !by_other_search && when < reader->attempt;
+
+	if (reader->watched && !before_loss &&
+	    ldap_changes_show(reader->dir, reader->number, entry, err))
+		return -1;
+	if (by_other_search)
+		return 0;
+	reader->verdict->count++;
+	if (reader->keep_ids && when != reader->attempt)
+		seen_ids_set(&reader->seen, entry->id, reader->attempt);
+	return before_loss ? 0 : reader->fn(reader->ctx, entry, err);
+}
+
+static void begin_attempt(void *ctx)
+{
+	struct people_reader *reader = ctx;
+
+	reader->attempt++;
+}
 
 static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 {
@@ -63,12 +89,7 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 			      raw->partial ? raw->partial : "");
 		return 0;
 	}
-	if (reader->watched && ldap_changes_show(reader->dir, reader->number, &entry, err))
-		return -1;
-	if (reader->several && seen_ids_add(&reader->seen, entry.id))
-		return 0;
-	reader->verdict->count++;
-	return reader->fn(reader->ctx, &entry, err);
+	return deliver(reader, &entry, err);
 }
 
 /* Narrow a search to one person. Returns false when the DN lies outside. */
@@ -116,6 +137,9 @@ static int search_people(struct people_reader *reader, unsigned number, struct e
 
 	reader->number = number;
 	people_reader_search(reader, config, &search);
+	search.begin = begin_attempt;
+	search.repeat = reader->keep_ids ? REPEAT_ALWAYS : REPEAT_UNTOUCHED;
+	reader->first_attempt = reader->attempt + 1;
 	if (reader->query && !narrow_search(reader, config, &search))
 		return 0;
 	if (reader->watched ? ldap_changes_search(&search, number, err)
@@ -196,7 +220,7 @@ static int read_all(struct people_reader *reader, const struct layout *layout, s
 	reader->membership = dir->membership;
 	start_filling(reader, layout);
 	reader->fill->keep_dn = reader->watched;
-	reader->several = searches->count > 1;
+	reader->keep_ids = searches->count > 1 || dir->base.keep_ids || reader->query;
 	for (unsigned i = 0; ret == 0 && i < searches->count; i++)
 		ret = search_people(reader, i, err);
 	stop_filling(reader);

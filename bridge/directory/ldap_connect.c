@@ -191,10 +191,13 @@ int ldap_directory_connect(struct ldap_directory *dir, struct err *err)
 	if (dir->ld)
 		return 0;
 	for (unsigned i = 0; i < uris->count; i++) {
+		unsigned server = (dir->server + i) % uris->count;
 		struct err why = ERR_INIT;
 
-		if (connect_to(dir, uris->items[i], &why) == 0)
+		if (connect_to(dir, uris->items[server], &why) == 0) {
+			dir->server = server;
 			return 0;
+		}
 		if (i == 0)
 			first = why;
 		/* Another server knows the same password; asking all of them locks accounts. */
@@ -206,6 +209,18 @@ int ldap_directory_connect(struct ldap_directory *dir, struct err *err)
 	if (err && err->kind == ERR_NONE)
 		*err = first;
 	return -1;
+}
+
+int ldap_directory_reconnect(struct ldap_directory *dir, struct err *err)
+{
+	ldap_directory_disconnect(dir);
+	dir->server++;
+	return ldap_directory_connect(dir, err);
+}
+
+unsigned ldap_directory_count(const struct ldap_directory *dir)
+{
+	return dir->config->directory.uris.count;
 }
 
 void ldap_directory_disconnect(struct ldap_directory *dir)

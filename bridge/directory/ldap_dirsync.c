@@ -374,9 +374,10 @@ static int meet(void *ctx, const struct raw_entry *raw, struct err *err)
 	struct meeting *meeting = ctx;
 	struct ldap_changes *changes = meeting->notices->delta->changes;
 	uint64_t at;
+	int ret = meeting->fn(meeting->ctx, raw, err);
 
-	if (meeting->fn(meeting->ctx, raw, err))
-		return -1;
+	if (ret)
+		return ret;
 	if (changes->extra_value.len == SYNC_UUID_BYTES &&
 	    map_get(&meeting->notices->by_guid, changes->extra_value, &at))
 		meeting->notices->items.items[at].found = true;

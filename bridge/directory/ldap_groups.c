@@ -154,6 +154,7 @@ static int search_groups(struct ldap_directory *dir, unsigned number, struct ver
 		.attrs = arena_array(&mem, names->count + 4, sizeof(char *)),
 		.ahead_max = GROUPS_AHEAD_MAX,
 		.fn = take_group,
+		.repeat = REPEAT_ALWAYS,
 		.ctx = &reader,
 		.verdict = verdict,
 	};
@@ -217,6 +218,7 @@ static int search_unread(struct ldap_directory *dir, const char *base,
 	struct ldap_search search = {
 		.dir = dir, .base = base, .scope = LDAP_SCOPE_SUBTREE, .attrs = no_attributes,
 		.ahead_max = GROUPS_AHEAD_MAX, .fn = take_unread, .ctx = &reader,
+		.repeat = REPEAT_ALWAYS,
 		.verdict = verdict, .beyond = true,
 	};
 	struct buf filter;

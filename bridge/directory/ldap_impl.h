@@ -34,6 +34,7 @@ struct ldap_directory {
 	struct ldap_conn *conn; /* NULL = not connected */
 	LDAP *ld;               /* of conn */
 	const char *uri;        /* of conn */
+	unsigned server;        /* its place in the list; the next attempt begins there */
 	bool pages;             /* its server has sent a page control */
 	struct membership *membership;
 	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
@@ -65,6 +66,10 @@ bool ldap_has_primary_groups(struct ldap_directory *dir);
 
 /* Connect and log in, unless that is done. Returns 0, or -1 with *err. */
 int ldap_directory_connect(struct ldap_directory *dir, struct err *err);
+/* The same anew, beginning with the server after the one that was used. */
+int ldap_directory_reconnect(struct ldap_directory *dir, struct err *err);
+/* Servers that can be tried. */
+unsigned ldap_directory_count(const struct ldap_directory *dir);
 void ldap_directory_disconnect(struct ldap_directory *dir);
 
 /*

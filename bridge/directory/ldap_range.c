@@ -110,6 +110,10 @@ static enum ranges_state read_parts(struct ldap_directory *dir, const char *dn,
 		arena_release(&mem);
 		if (*ret_code != LDAP_SUCCESS) {
 			ldap_explain_result(*ret_code, said, ranges->why, sizeof(ranges->why));
+			if (*ret_code == LDAP_TIMEOUT)
+				snprintf(ranges->why, sizeof(ranges->why),
+					 "no answer within %u s",
+					 dir->config->directory.timeout_s);
 			ldap_memfree(said);
 			return RANGES_LIMIT;
 		}

@@ -1,8 +1,10 @@
-#include "bridge/directory/ldap_search.h"
+#include "bridge/directory/ldap_changes.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "bridge/log.h"
 
@@ -13,7 +15,34 @@
 /* A server that sends cookies and no entries would keep us for ever. */
 #define EMPTY_PAGES_MAX 1000
 
+/* How often a search is made whose connection is lost. */
+#define ATTEMPTS_MAX 3
+/* Before the second attempt on the only server there is; four times that before the third. */
+#define AGAIN_WAIT_US 200000
+
 /* --- asking ------------------------------------------------------------------------------ */
+
+static void stop_asking(struct ldap_search *search)
+{
+	if (search->message >= 0 && search->dir->ld)
+		ldap_abandon_ext(search->dir->ld, search->message, NULL, NULL);
+	search->message = -1;
+}
+
+/* The search can not go on, but another attempt may do better. The first reason counts. */
+__attribute__((format(printf, 3, 4)))
+static void lose(struct ldap_search *search, enum err_kind kind, const char *fmt, ...)
+{
+	va_list args;
+
+	stop_asking(search);
+	if (search->lost)
+		return;
+	search->lost = kind;
+	va_start(args, fmt);
+	vsnprintf(search->lost_why, sizeof(search->lost_why), fmt, args);
+	va_end(args);
+}
 
 static int ask_page(struct ldap_search *search, struct err *err)
 {
@@ -44,16 +73,13 @@ static int ask_page(struct ldap_search *search, struct err *err)
 	if (code == LDAP_SUCCESS)
 		return 0;
 	search->message = -1;
-	return err_at(err, code == LDAP_FILTER_ERROR ? ERR_INVALID : ERR_NET, search->dir->uri, 0,
-		      0, "the search below \"%.80s\" could not be sent: %s", search->base,
-		      ldap_explain_result(code, NULL, said, sizeof(said)));
-}
-
-static void stop_asking(struct ldap_search *search)
-{
-	if (search->message >= 0 && search->dir->ld)
-		ldap_abandon_ext(search->dir->ld, search->message, NULL, NULL);
-	search->message = -1;
+	ldap_explain_result(code, NULL, said, sizeof(said));
+	if (code == LDAP_FILTER_ERROR)
+		return err_at(err, ERR_INVALID, search->dir->uri, 0, 0,
+			      "the search below \"%.80s\" could not be sent: %s", search->base,
+			      said);
+	lose(search, ERR_NET, "the next request could not be sent: %s", said);
+	return 0;
 }
 
 /* --- answers that are no entries --------------------------------------------------------- */
@@ -101,6 +127,10 @@ static void spoil_result(struct ldap_search *search, int code, const char *diagn
 
 	ldap_explain_result(code, diagnostic, said, sizeof(said));
 	switch (code) {
+	case LDAP_BUSY:
+	case LDAP_UNAVAILABLE:
+		lose(search, ERR_BUSY, "%.150s", said);
+		break;
 	case LDAP_NO_SUCH_OBJECT:
 		verdict_spoil(search->verdict,
 			      "the base \"%.80s\" is not there, or the account may not read it",
@@ -188,25 +218,17 @@ static int take_done(struct ldap_search *search, LDAPMessage *message, struct er
 	return ret;
 }
 
-/* Nothing came. Returns -1 when not even the first entry did: that is no read at all. */
-static int take_silence(struct ldap_search *search, int type, struct err *err)
+/* Nothing came. */
+static void take_silence(struct ldap_search *search, int type)
 {
-	unsigned timeout_s = search->dir->config->directory.timeout_s;
-	enum err_kind kind = type ? ERR_NET : ERR_TIMEOUT;
 	int code = LDAP_OTHER;
-	char said[200];
 
 	ldap_get_option(search->dir->ld, LDAP_OPT_RESULT_CODE, &code);
 	if (type == 0)
-		snprintf(said, sizeof(said), "no answer within %u s", timeout_s);
+		lose(search, ERR_TIMEOUT, "no answer within %u s",
+		     search->dir->config->directory.timeout_s);
 	else
-		snprintf(said, sizeof(said), "the connection was lost: %s", ldap_err2string(code));
-	stop_asking(search);
-	if (search->found == 0 && search->verdict->count == 0)
-		return err_at(err, kind, search->dir->uri, 0, 0, "%s", said);
-	verdict_spoil(search->verdict, "%s, after %zu entries below \"%.60s\"", said,
-		      search->found, search->base);
-	return 0;
+		lose(search, ERR_NET, "the connection was lost: %s", ldap_err2string(code));
 }
 
 /* --- entries ----------------------------------------------------------------------------- */
@@ -241,6 +263,8 @@ static int take_part(struct ldap_search *search, LDAPMessage *message, struct ra
 	bool lost;
 	int ret;
 
+	if (search->lost)
+		return 0;
 	buf_init(&bytes, LDAP_MESSAGE_BYTES_MAX);
 	/* Their first reading is used up. */
 	if (ldap_get_dn_ber(dir->ld, message, &attrs, &dn) != LDAP_SUCCESS)
@@ -248,6 +272,11 @@ static int take_part(struct ldap_search *search, LDAPMessage *message, struct ra
 	whole = ldap_range_read(dir, entry.dn.data, attrs, &bytes, why, &lost);
 	ber_free(attrs, 0);
 	entry.attrs = whole;
+	if (!whole && lost) {
+		lose(search, ERR_NET, "%.200s", why);
+		buf_release(&bytes);
+		return 0;
+	}
 	if (!whole) {
 		entry.partial = why;
 		ldap_get_dn_ber(dir->ld, message, &entry.attrs, &dn);
@@ -366,7 +395,7 @@ static int pull(struct ldap_search *search, bool block, struct err *err)
 	if (type == 0 && !block)
 		return 0;
 	if (type <= 0)
-		ret = take_silence(search, type, err);
+		take_silence(search, type);
 	else if (type == LDAP_RES_SEARCH_REFERENCE)
 		take_reference(search, message);
 	else if (type == LDAP_RES_SEARCH_RESULT)
@@ -419,15 +448,25 @@ static void end_search(struct ldap_search *search)
 	ber_memfree(search->cookie.bv_val);
 	mem_free((void *)(uintptr_t)search->page_dn.data);
 	vec_release(&search->ahead);
+	search->first = 0;
+	search->cookie = (struct berval){ 0 };
+	search->page_dn = slice_of(NULL, 0);
 }
 
-int ldap_search_run(struct ldap_search *search, struct err *err)
+/* From the beginning to an end of any kind. Returns -1 with *err, or 0 and maybe `lost`. */
+static int search_once(struct ldap_search *search, struct err *err)
 {
 	struct err why = ERR_INIT;
 	int ret;
 
 	search->message = -1;
 	search->page_empty = true;
+	search->paged = false;
+	search->found = 0;
+	search->empty_pages = 0;
+	search->lost = ERR_NONE;
+	if (search->begin)
+		search->begin(search->ctx);
 	ret = ask_page(search, err);
 	while (ret == 0 && (search->message >= 0 || search->ahead.count > search->first)) {
 		if (pull_all(search, &why)) {
@@ -443,6 +482,65 @@ int ldap_search_run(struct ldap_search *search, struct err *err)
 	}
 	end_search(search);
 	return ret;
+}
+
+/* No further attempt. Without even one entry it is no read at all. */
+static int give_up(struct ldap_search *search, struct err *err)
+{
+	if (search->lost != ERR_BUSY && search->found == 0 && search->verdict->count == 0)
+		return err_at(err, search->lost, search->dir->uri, 0, 0, "%s", search->lost_why);
+	if (search->lost == ERR_BUSY)
+		verdict_spoil(search->verdict,
+			      "the search below \"%.60s\" ended after %zu entries: %s",
+			      search->base, search->found, search->lost_why);
+	else
+		verdict_spoil(search->verdict, "%s, after %zu entries below \"%.60s\"",
+			      search->lost_why, search->found, search->base);
+	return 0;
+}
+
+static bool may_repeat(const struct ldap_search *search)
+{
+	return search->repeat == REPEAT_ALWAYS ||
+	       (search->repeat == REPEAT_UNTOUCHED && search->found == 0);
+}
+
+/* Connect once more, to another server where there is one. */
+static bool connect_again(struct ldap_search *search, unsigned attempt)
+{
+	struct ldap_directory *dir = search->dir;
+	struct err why = ERR_INIT;
+	size_t used = strlen(search->lost_why);
+
+	log_line(LOG_WARN, "%s: %s, after %zu entries below \"%.60s\"; this search begins again",
+		 dir->uri, search->lost_why, search->found, search->base);
+	/* Cookies of two connections, maybe of two servers, are no mark to begin from. */
+	if (dir->changes)
+		ldap_changes_refuse(dir->changes, "the connection was lost in the middle");
+	if (ldap_directory_count(dir) == 1)
+		usleep(attempt == 1 ? AGAIN_WAIT_US : 4 * AGAIN_WAIT_US);
+	if (ldap_directory_reconnect(dir, &why) == 0)
+		return true;
+	snprintf(search->lost_why + used, sizeof(search->lost_why) - used, " (then: %.120s)",
+		 why.text);
+	return false;
+}
+
+int ldap_search_run(struct ldap_search *search, struct err *err)
+{
+	struct verdict before = *search->verdict;
+
+	for (unsigned attempt = 1;; attempt++) {
+		int ret = search_once(search, err);
+
+		if (ret || !search->lost)
+			return ret;
+		if (attempt == ATTEMPTS_MAX || !may_repeat(search) ||
+		    !connect_again(search, attempt))
+			return give_up(search, err);
+		/* What was wrong with that attempt is not wrong with the next. */
+		*search->verdict = before;
+	}
 }
 
 int ldap_search_scope(enum config_scope scope)

@@ -48,6 +48,16 @@ struct ldap_search_hooks {
 	bool (*done)(void *ctx, int code, const char *diagnostic, LDAPControl **controls);
 };
 
+/*
+ * May a search that lost its connection, or met a busy server, begin again, on the next
+ * server where there are several?
+ */
+enum ldap_repeat {
+	REPEAT_NEVER,
+	REPEAT_UNTOUCHED, /* while fn was given nothing */
+	REPEAT_ALWAYS,    /* fn takes what it was given once more */
+};
+
 struct ldap_search {
 	struct ldap_directory *dir;
 	const char *base, *filter;
@@ -66,7 +76,11 @@ struct ldap_search {
 	raw_entry_fn *fn;
 	void *ctx;
 	struct verdict *verdict;
+	enum ldap_repeat repeat;
+	void (*begin)(void *ctx); /* before each attempt; may be NULL */
 
+	enum err_kind lost; /* ERR_NONE = not: no connection, no answer, or a busy server */
+	char lost_why[240];
 	int message; /* request on its way, -1 = none: all has come */
 	bool paged;  /* the server has sent a page control */
 	struct berval cookie;

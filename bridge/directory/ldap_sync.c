@@ -15,6 +15,7 @@ struct sync_run {
 	bool quiet;               /* of containers: only entries count */
 	raw_entry_fn *fn;         /* the search's own */
 	void *ctx;
+	void (*begin)(void *ctx);
 	size_t entries, named, gone;
 	bool present_over;
 	bool refused;             /* the server does not take the control */
@@ -150,6 +151,20 @@ static bool take_end(void *ctx, int code, const char *diagnostic, LDAPControl **
 	return run->delta ? true : take_first_end(run);
 }
 
+/* The first content begins anew: nothing is left of an attempt that was cut off. */
+static void begin_again(void *ctx)
+{
+	struct sync_run *run = ctx;
+
+	run->entries = 0;
+	run->present_over = run->refused = run->ended = false;
+	run->code = 0;
+	run->done = (struct sync_done){ 0 };
+	run->cookie = run->last_cookie = slice_of(NULL, 0);
+	if (run->begin)
+		run->begin(run->ctx);
+}
+
 static const struct ldap_search_hooks sync_hooks = { .info = take_info, .done = take_end };
 
 static int run_search(struct sync_run *run, struct slice cookie, struct err *err)
@@ -165,6 +180,9 @@ static int run_search(struct sync_run *run, struct slice cookie, struct err *err
 	control.ldctl_value = (struct berval){ request.len, request.data };
 	run->fn = search->fn;
 	run->ctx = search->ctx;
+	run->begin = search->begin;
+	if (!run->delta)
+		search->begin = begin_again;
 	search->fn = take_entry;
 	search->ctx = run;
 	search->control = &control;
@@ -174,6 +192,7 @@ static int run_search(struct sync_run *run, struct slice cookie, struct err *err
 		run->cookie = run->last_cookie;
 	search->fn = run->fn;
 	search->ctx = run->ctx;
+	search->begin = run->begin;
 	search->control = NULL;
 	search->hooks = NULL;
 	buf_release(&request);

@@ -79,10 +79,27 @@ bool scope_holds(enum config_scope scope, struct slice norm_base, struct slice n
 
 bool seen_ids_add(struct seen_ids *seen, const char *id)
 {
-	if (map_get(&seen->ids, slice_str(id), NULL))
+	if (seen_ids_when(seen, id))
 		return true;
-	map_set(&seen->ids, slice_str(arena_strdup(&seen->mem, id)), 1);
+	seen_ids_set(seen, id, 1);
 	return false;
+}
+
+uint64_t seen_ids_when(const struct seen_ids *seen, const char *id)
+{
+	uint64_t when = 0;
+
+	map_get(&seen->ids, slice_str(id), &when);
+	return when;
+}
+
+void seen_ids_set(struct seen_ids *seen, const char *id, uint64_t when)
+{
+	struct slice key = slice_str(id);
+
+	if (!map_get(&seen->ids, key, NULL))
+		key = slice_str(arena_strdup(&seen->mem, id));
+	map_set(&seen->ids, key, when);
 }
 
 void seen_ids_release(struct seen_ids *seen)

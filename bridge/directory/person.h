@@ -34,6 +34,9 @@ struct seen_ids {
 };
 /* Returns true when `id` was seen before. */
 bool seen_ids_add(struct seen_ids *seen, const char *id);
+/* When `id` was seen, as a number from 1 that the caller gives; 0 = never. */
+uint64_t seen_ids_when(const struct seen_ids *seen, const char *id);
+void seen_ids_set(struct seen_ids *seen, const char *id, uint64_t when);
 void seen_ids_release(struct seen_ids *seen);
 
 #endif

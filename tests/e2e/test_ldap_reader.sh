@@ -131,5 +131,51 @@ for fault in range_stuck range_gap range_none range_refused; do
 	reads "$fault: people" '^reason "uid=p07.* only a part of the values of an attribute: ' "${all_in[@]}"
 done
 
+# --- connections that are lost, and servers that are busy ------------------------------------
+# conns=N: only the first N connections have the fault.
+settings "page_size: 10"
+for fault in drop_after=7 drop_after=20 drop_done hang_after=14 notice=12 "result=51 result_after=3" \
+	result=52; do
+	[ "$fault" != hang_after=14 ] || settings "page_size: 10" "timeout: 1"
+	# shellcheck disable=SC2086 # several faults
+	faults conns=1 where=people $fault
+	in_group "people: $fault, and a second connection" $PEOPLE
+	asked "and two connections were made" 'c["connections"]' 2
+	settings "page_size: 10"
+done
+for fault in drop_after=0 drop_after=1 drop_done notice=1 result=51 "result=52 result_after=1"; do
+	# shellcheck disable=SC2086
+	faults conns=2 where=ou=groups $fault
+	in_group "groups: $fault, twice" $PEOPLE
+	asked "and three connections were made" 'c["connections"]' 3
+done
+faults conns=1 where=people drop_after=7
+reads "each comes once" "^digest entries=$PEOPLE values=55 " --count --attr uid --attr mobile
+faults conns=1 where=people drop_after=7
+reads "without keeping ids it ends there" '^reason the connection was lost.* after 7 entries' --count --forget
+faults conns=1 where=people drop_after=0
+reads "and begins again when nothing had come" "^people complete $PEOPLE$" --count --forget
+faults where=people drop_after=7
+reads "lost three times is enough" '^reason the connection was lost: .*, after 7 entries' --count
+asked "three connections" 'c["connections"]' 3
+faults where=people drop_after=0
+fails "lost three times before anybody came" $NET 'the connection was lost' --count
+faults where=people result=51 result_text=later
+reads "busy three times" '^reason the search below .* ended after 0 entries: .*busy.*later' --count
+faults conns=1 where=people drop_after=7 no_id=3
+reads "what was wrong before is forgotten" "^people complete $PEOPLE$" --count
+settings "people: [{base: \"ou=people,$SLAPD_BASE\", filter: (uid=p0*)}, {base: \"ou=people,$SLAPD_BASE\", filter: (objectClass=inetOrgPerson)}]"
+faults conns=2 where=people drop_after=5
+reads "two searches that meet, lost in each" "^digest entries=$PEOPLE values=$PEOPLE " --count --attr uid
+settings "uri: [$MOCK_LDAP, $MOCK_DEAD, $MOCK_LDAP]" "connect_timeout: 1"
+faults conns=1 where=people drop_after=7
+reads "the next servers in the list" "^people complete $PEOPLE$" --count
+faults range=10 conns=1 where=ou=groups hang=range
+settings "timeout: 1"
+in_group "silence at a part, and a second connection" $PEOPLE
+faults range=10 where=ou=groups hang=range
+reads "silence at each part" '^reason no answer within 1 s|^error' "${all_in[@]}"
+settings
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

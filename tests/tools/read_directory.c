@@ -2,12 +2,12 @@
  * tests/tools/read_directory.c - read the configured directory and print what came.
  *
  *   read_directory SETTINGS [--attr NAME]... [--group NAME]... [--person PERSON]
- *                  [--count] [--delay-us N] [--flag FILE]
+ *                  [--count] [--forget] [--delay-us N] [--flag FILE]
  *
  * A line "entry ID DN attr=value;value... group=yes|no|unknown" each (not with --count), the
  * lines "groups ..." and "people complete|incomplete N" with "reason ..." below them, or
  * "error KIND text" and exit 1. --delay-us waits in each entry, --flag makes FILE when the
- * first has come; the two let a test stop the server in the middle.
+ * first has come; --forget reads without keeping ids (directory.h); the first two let a test stop the server in the middle.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 struct reader {
 	struct layout layout;
 	struct group_names groups;
-	bool count_only;
+	bool count_only, forget;
 	unsigned delay_us;
 	const char *flag, *person;
 	unsigned long entries, values, bytes;
@@ -97,6 +97,7 @@ static int read_all(struct reader *reader, const struct config *config, struct e
 	verdict_init(&people);
 	if (directory_open(config, clock_system(), &dir, err))
 		return -1;
+	dir->keep_ids = !reader->forget;
 	ret = dir->ops->read_groups(dir, &reader->groups, &groups, err);
 	if (ret == 0)
 		ret = reader->person ? dir->ops->read_person(dir, &reader->layout, reader->person,
@@ -146,6 +147,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--count") == 0)
 			reader.count_only = true;
+		else if (strcmp(argv[i], "--forget") == 0)
+			reader.forget = true;
 		else if (i + 1 == argc || !take_option(&reader, argv[i], argv[i + 1]))
 			argc = 0;
 		else
