@@ -344,7 +344,7 @@ static int check_ca_file(const char *path, struct err *err)
 	ret = buf_read_file(&text, path, err);
 	if (ret)
 		err_prefix(err, "directory.tls_ca_file");
-	else if (!memmem(text.data, text.len, begin, sizeof(begin) - 1))
+	else if (!text.len || !memmem(text.data, text.len, begin, sizeof(begin) - 1))
 		ret = err_at(err, ERR_INVALID, path, 0, 0,
 			     "no certificate is in it (PEM is expected); see directory.tls_ca_file");
 	buf_release(&text);
