@@ -47,10 +47,14 @@ else
 	echo "skip memory errors: there is no sanitised build of read_directory"
 fi
 
+# libldap 2.5 with GnuTLS leaks the list of ciphers of each connection's TLS context.
+printf 'leak:gnutls_priority_init\n' >"$work/leaks"
+export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
+
 # --- settings, and the two programs --------------------------------------------------------
 PEOPLE=40
 PEOPLE_BASE="ou=people,$SLAPD_BASE" GROUPS_BASE="ou=groups,$SLAPD_BASE"
-NET=5 TLS=6 AUTH=7 TIMEOUT=8 PROTOCOL=9 REFUSED=11
+NET=5 TLS=6 AUTH=7 TIMEOUT=8
 
 # settings [LINE]...: of the connection, over those of every case; "name:" alone removes one.
 # Any fall in numbers is allowed: the verdict alone must keep people from counting as gone.
@@ -147,6 +151,11 @@ row() {
 		bad "$name" "$why"
 		return
 	fi
+	# Silence was waited for once; the plan gets no further than the reader.
+	if [ "$outcome" = "error:$TIMEOUT" ]; then
+		ok "$name"
+		return
+	fi
 	# shellcheck disable=SC2086
 	mock_faults leave=3 $faults
 	plan
@@ -206,6 +215,9 @@ row "cookie lost after one page" "where=people cookie_lost=1" people \
 row "cookie lost after three pages" "where=people cookie_lost=3" people 'after 30 entries'
 row "cookie of the groups lost" "where=ou=groups cookie_lost=1" groups 'cookie is invalid'
 row "paging stops between pages" "where=people cookie_gone=2" people 'stopped paging'
+row "no page control from a server that pages" "where=people cookie_gone=0" people 'stopped paging'
+row "the same page without end" "where=people cookie_same" people 'sends a page again'
+row "one page twice" "where=people cookie_reset" people 'sends a page again'
 row "pages without end and without entries" "where=people empty_pages" people 'pages without end'
 
 # --- limits and results ------------------------------------------------------------------
@@ -252,18 +264,26 @@ contexts+='|ldap://example.org/DC=DomainDnsZones,DC=example,DC=org'
 row "the naming contexts of Active Directory" "where=people reference=$contexts" complete ''
 
 # --- login ----------------------------------------------------------------------------------
-ad_says() { echo "bind_error=80090308:_LdapErr:_DSID-0C0903A9,_data_$1,_v1db1"; }
-row "wrong password" "" "error:$AUTH" 'refuses the password of "cn=dirbridge.*data 52e' \
-	"password_file: wrong.password"
-for code in 525 530 531 532 533 701 773 775; do
-	row "Active Directory says $code" "$(ad_says $code)" "error:$AUTH" "refuses the password.*data_$code"
-done
+ad_says() { echo "bind_error=80090308:%20LdapErr:%20DSID-0C0903A9,%20data%20$1,%20v1db1"; }
+while read -r code words; do
+	row "Active Directory says $code" "$(ad_says "$code")" "error:$AUTH" "$words"
+done <<-X
+	525 there is no such account
+	52e the password is wrong
+	530 at this hour
+	531 from this computer
+	532 password has expired
+	533 is disabled
+	701 account has expired
+	773 must change its password
+	775 is locked
+X
 row "bind: busy" "bind=51" "error:$NET" 'does not take the login.*busy'
 row "bind: unavailable" "bind=52" "error:$NET" 'does not take the login'
 row "bind: encryption wanted" "bind=8" "error:$AUTH" 'encrypted connection.*ldaps'
 row "bind: confidentiality wanted" "bind=13" "error:$AUTH" 'encrypted connection'
-row "bind: no such mechanism" "bind=7" "error:$AUTH" 'login failed'
-row "bind: a referral" "bind=10" "error:$AUTH" 'login failed'
+row "bind: no such mechanism" "bind=7" "error:$AUTH" 'method not supported'
+row "bind: a referral" "bind=10" "error:$AUTH" 'Referral'
 row "StartTLS refused" "starttls=52" "error:$TLS" 'refuses StartTLS' \
 	"start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
 asked "and no login in the clear" 'c["binds"]' '[]'
@@ -287,7 +307,7 @@ row "no answer to the second search" "hang=search where=people" "error:$TIMEOUT"
 	'no answer within 1 s' "${quick[@]}"
 row "no answer to the next page" "hang=page where=people" people 'no answer within 1 s, after 10' "${quick[@]}"
 row "silence after entries" "hang_after=14 where=people" people 'no answer within 1 s, after 14' "${quick[@]}"
-row "silence in the groups" "hang_after=14 where=ou=groups" groups 'no answer within 1 s' "${quick[@]}"
+row "silence in the groups" "hang_after=14 where=ou=groups" "error:$TIMEOUT" 'no answer within 1 s' "${quick[@]}"
 row "no result after the last entry" "hang=done where=people page_max=100" people \
 	'no answer within 1 s, after 37' "${quick[@]}" "page_size: 100"
 row "slow answers are answers" "slow=20" complete '' "${quick[@]}" "timeout: 5"
@@ -307,7 +327,106 @@ for how in fin rst notify; do
 	row "TLS ends by $how in the place of the result" "drop_done drop_how=$how where=people" \
 		people 'after 10 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
 done
-row "the server says that it goes" "notice=12 where=people" people 'after 12 entries'
+# libldap 2.5 loses the memory of that message, and of what the next section asks for.
+ASAN_OPTIONS=detect_leaks=0 row "the server says that it goes" "notice=12 where=people" \
+	people 'after 12 entries'
 row "nobody listens" "" "error:$NET" 'Connection refused' "uri: ldap://127.0.0.1:1"
 row "the first server is silent, the second is not" "" complete '' \
 	"uri: [$MOCK_DEAD, $MOCK_LDAP]" "${quick[@]}"
+
+# --- messages that are broken -----------------------------------------------------------------
+export ASAN_OPTIONS=detect_leaks=0
+for kind in outer_tag outer_huge outer_four_gb outer_nine outer_indefinite outer_short outer_empty \
+	no_id id_large op_long; do
+	row "message: $kind" "malformed=$kind where=people" people 'after 2 entries'
+	row "message: $kind, in the groups" "malformed=$kind where=ou=groups" groups 'groups'
+done
+row "message: op_tag" "malformed=op_tag where=people" people 'after 2 entries' "${quick[@]}"
+for kind in op_empty dn_tag dn_long no_attrs attrs_long attr_short attr_tag attr_long attr_half name_tag \
+	values_tag values_long value_tag value_long value_indefinite value_many; do
+	row "entry: $kind" "malformed=$kind where=people" people ''
+done
+for kind in attr_tag attr_long attr_half values_tag values_long value_tag value_long; do
+	row "group: $kind" "malformed=$kind malformed_attr=member where=ou=groups" groups ''
+done
+for kind in done_empty done_code done_long done_short control_empty control_short control_cookie \
+	control_list control_oid; do
+	row "result: $kind" "malformed=$kind where=people" people ''
+	row "result: $kind, in the groups" "malformed=$kind where=ou=groups" groups ''
+done
+row "result: two of them" "malformed=done_twice" complete ''
+
+whole=$PEOPLE # in a complete read
+# survives NAME FAULT...: ends by itself, in one of the ways that a read may end, and what it
+# calls complete is. With `any` as first fault it need not be: what is wrong cannot be seen.
+survives() {
+	local name=$1 any=
+	shift
+	[ "$1" != any ] || { any=1; shift; }
+	mock_faults "$@"
+	read_with "$checked"
+	if says '^people complete' && says '^groups complete' && [ $status -eq 0 ] &&
+		{ [ -n "$any" ] || says "^people complete $whole$"; }; then
+		return 0
+	fi
+	if [ $status -eq 0 ] && says '^(people|groups) incomplete' && says '^reason ' &&
+		! { says '^people complete' && [ -z "$any" ] && ! says "^people complete $whole$"; }; then
+		return 0
+	fi
+	[ $status -eq 1 ] && says '^error [0-9]+ ' && return 0
+	bad "$name" "$*: exit $status"
+	return 1
+}
+settings
+# An answer under the number of no question is dropped by libldap: nothing can tell that an
+# entry is missing, so all that is asked here is to end.
+for kind in id_zero id_negative id_empty attrs_tag control_tag control_size done_negative; do
+	! survives "message: $kind" any "malformed=$kind" "where=people" || ok "message: $kind"
+done
+
+# --- the connection ends at any byte, or a byte is damaged ------------------------------------
+# sweep NAME COUNT FAULT...: at COUNT places, evenly over what a whole read is sent.
+sweep() {
+	local name=$1 count=$2 bytes at step fine=1
+	shift 2
+	mock_faults
+	read_with "$checked"
+	bytes=$(mock_count 'c["bytes"]')
+	whole=$(sed -n 's/^people complete //p' "$work/out")
+	[ -z "${LONG:-}" ] || count=$bytes
+	step=$((bytes / count))
+	for ((at = 0; at < bytes && fine; at += step)); do
+		survives "$name" "${@//AT/$at}" || fine=
+	done
+	[ -z "$fine" ] || ok "$name, at $count of $bytes bytes"
+}
+unset ASAN_OPTIONS
+few=()
+[ -z "${LONG:-}" ] || few=("people: {base: \"$PEOPLE_BASE\", filter: (uid=n*)}"
+	"groups: {base: \"$GROUPS_BASE\", filter: (cn=cc-agents)}")
+settings "page_size: 15" "${few[@]}"
+sweep "the connection ends anywhere" 60 drop_at=AT
+sweep "the connection is reset anywhere" 20 drop_at=AT drop_how=rst
+export ASAN_OPTIONS=detect_leaks=0
+sweep "a byte is damaged anywhere" 60 any flip_at=AT
+sweep "a bit is damaged anywhere" 40 any flip_at=AT flip_bits=1
+settings "uri: $MOCK_LDAPS" "${tls[@]}" "${few[@]}"
+sweep "TLS ends anywhere" 40 drop_at=AT
+sweep "a byte is damaged anywhere below TLS" 40 flip_at=AT
+
+# --- what cannot be told apart --------------------------------------------------------------
+# Two entries with one id: the read is whole, but somebody's own id did not come.
+settings
+mock_faults leave=3 where=people dup_id=5
+read_with "$checked"
+left=$((PEOPLE - 3))
+if verdict_of complete ''; then ok "an id that comes twice is read"; else bad "an id that comes twice is read" "$why"; fi
+plan
+if plan_of people && says 'two entries came with the same directory id'; then
+	ok "and nobody has left"
+else
+	bad "and nobody has left" "${why:-it is not said why}"
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,4 +1,5 @@
 """What ldap_mock.py can be told to do wrong: KEY=VALUE, several, by --fault or --fault-file.
+In a value %20 is a space, and so on.
 
 Where and when
   where=TEXT         faults of searches only where the base contains TEXT (any case)
@@ -45,10 +46,12 @@ Ranges
   range_stuck        any range answered with the first one
   range_gap          each answer begins one too late
   range_none         nothing comes for a range; range_refused: unwillingToPerform
-  range_short        the last range says it is the last, one value too early
 Broken messages
-  malformed=KIND     the malformed_at-th entry (3) or the result is broken; see `broken` below
+  malformed=KIND     the malformed_at-th entry (3) or the result is broken, in a way of
+                     broken_entry or broken_done below; malformed_attr=NAME in that attribute
 """
+
+from urllib.parse import unquote
 
 import ldap_ber as ber
 
@@ -61,7 +64,7 @@ class Faults:
         for line in text.split("\n"):
             name, _, value = line.strip().partition("=")
             if name:
-                self.values[name] = value
+                self.values[name] = unquote(value)
 
     def has(self, name):
         return name in self.values
@@ -91,9 +94,9 @@ def lying(content, extra):
     return b"\x84" + (len(content) + extra).to_bytes(4, "big")
 
 
-def broken_entry(kind, ident, dn, attrs):
+def broken_entry(kind, ident, dn, attrs, wanted=""):
     """The entry as bytes, broken in the way of `kind`; None when it is not about entries."""
-    name, values = attrs[0] if attrs else ("cn", [b"x"])
+    name, values = next((a for a in attrs if a[0] == wanted), attrs[0] if attrs else ("cn", []))
     value = ber.octets(values[0] if values else b"")
     whole = entry_op(dn, attrs)
     pair = ber.sequence(ber.octets(name), ber.tlv(ber.SET, value))

@@ -6,14 +6,15 @@
                  [--root NAME=VALUE]... [--tls-newest 1.1]
 
 FILE gets a line "name=port" each for ldap, ldaps (with a certificate), dead (a port where
-connecting never ends) and counters (a port that sends them, once all connections have ended). It does simple and anonymous bind, SASL EXTERNAL with a client
-certificate, StartTLS, searches with paged results and ranges, abandon and unbind; it writes
-nothing. Faults are listed in ldap_faults.py. The fault file is read at each connection; when
-it has changed, counters start afresh.
+connecting never ends) and counters (a port that sends them, once all connections have
+ended). It does simple and anonymous bind, SASL EXTERNAL with a client certificate, StartTLS,
+searches with paged results and ranges, abandon and unbind; it writes nothing. Faults are
+listed in ldap_faults.py. The fault file is read at each connection; when it has changed,
+counters start afresh.
 
-Counters are JSON, written to a file too when connections end: connections, binds, unbinds, abandons, starttls, and for each
-search base, scope, filter, attrs, page (size asked for), more (has a cookie), connection,
-entries, code. Python's standard library only.
+Counters are JSON, written to a file too when connections end: connections, bytes sent,
+binds, unbinds, abandons, starttls, and for each search base, scope, filter, attrs, page (size
+asked for), more (has a cookie), connection, entries, code. Python's standard library only.
 """
 
 import argparse
@@ -40,7 +41,7 @@ class Counters:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.data = {"connections": 0, "starttls": 0, "binds": [], "unbinds": 0,
+        self.data = {"connections": 0, "bytes": 0, "starttls": 0, "binds": [], "unbinds": 0,
                      "abandons": 0, "searches": []}
 
     def count(self, name, amount=1):
@@ -156,6 +157,7 @@ class Connection:
             print(f"ldap_mock: the client sent {e}", file=sys.stderr, flush=True)
         finally:
             self.wire.close()
+            self.counters.count("bytes", self.wire.sent)
             self.server.ended(self.counters)
 
     def hang_at(self, point, faults=None):
@@ -421,7 +423,8 @@ class Search:
         self.note["entries"] = self.sent
         bad = None
         if at + 1 == faults.number("malformed_at", 3):
-            bad = ldap_faults.broken_entry(faults.text("malformed"), self.ident, dn, attrs)
+            bad = ldap_faults.broken_entry(faults.text("malformed"), self.ident, dn, attrs,
+                                           faults.text("malformed_attr"))
         op = ldap_faults.entry_op(dn, attrs)
         self.wire.send(bad or ldap_faults.message(self.ident, op))
 
@@ -512,8 +515,8 @@ class Search:
         if first >= stop:
             return []
         part = values[first:stop]
-        end = stop >= len(values) or (faults.has("range_short") and stop + 1 >= len(values))
-        found = [(f"{name};range={first}-{'*' if end else stop - 1}", part)]
+        last = "*" if stop >= len(values) else stop - 1
+        found = [(f"{name};range={first}-{last}", part)]
         if faults.has("range_empty_too"):
             found.insert(0, (name, []))
         return found
