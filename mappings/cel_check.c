@@ -78,6 +78,8 @@ struct binder {
 	bool checked;
 	VEC(struct slice) locals; /* in scope, innermost last */
 	VEC(uint32_t) slots;
+	struct cel_folder folder;
+	size_t prepared_bytes; /* of patterns and zones */
 };
 
 static bool bind(struct binder *b, struct cel_node *n);
@@ -116,21 +118,7 @@ static bool unknown(struct binder *b, struct cel_node *n, const char *fmt, ...)
 	return true;
 }
 
-/* ---- types in words ---- */
-
-static const char *types_text(uint32_t types, char *out, size_t size)
-{
-	size_t len = 0;
-
-	if (types == TANY)
-		return "dyn";
-	*out = '\0';
-	for (unsigned t = 0; t < CEL_TYPE_COUNT && len < size; t++)
-		if (types & T_(t))
-			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "|" : "",
-						cel_type_name((enum cel_type)t));
-	return out;
-}
+/* ---- types ---- */
 
 static bool no_overload(struct binder *b, const struct cel_node *n, const char *name)
 {
@@ -139,7 +127,7 @@ static bool no_overload(struct binder *b, const struct cel_node *n, const char *
 
 	for (uint32_t i = 0; i < n->count && len < sizeof(text); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ", " : "",
-					types_text(n->kids[i]->types, one, sizeof(one)));
+					cel_types_text(n->kids[i]->types, one, sizeof(one)));
 	return refuse(b, n, "no such overload: %s(%s)", name, text);
 }
 
@@ -367,7 +355,7 @@ static bool bind_select(struct binder *b, struct cel_node *n)
 		return bind_attr(b, n, n->kids[0]->op == N_VALUES, n->text);
 	if (b->checked && !(n->kids[0]->types & (TM | TOPT)))
 		return refuse(b, n, "a %s has no field \"%.*s\"",
-			      types_text(n->kids[0]->types, text, sizeof(text)),
+			      cel_types_text(n->kids[0]->types, text, sizeof(text)),
 			      (int)(n->text.len > 80 ? 80 : n->text.len), n->text.data);
 	if (n->flags & NF_OPT)
 		n->types = TOPT;
@@ -665,11 +653,17 @@ static bool unknown_fn(struct binder *b, struct cel_node *n, struct slice name)
 static bool prepare(struct binder *b, struct cel_node *n)
 {
 	const struct tables *tables = b->env ? b->env->tables : NULL;
+	size_t before = b->mem->used_bytes;
 	struct err err = ERR_INIT;
 
-	if (!n->fn->prepare || n->fn->prepare(b->mem, tables, n, &n->extra, &err) == 0)
+	if (!n->fn->prepare)
 		return true;
-	return unknown(b, n, "%s", err.text);
+	if (n->fn->prepare(b->mem, tables, n, &n->extra, &err))
+		return unknown(b, n, "%s", err.text);
+	b->prepared_bytes += b->mem->used_bytes - before;
+	return b->prepared_bytes <= CEL_PREPARED_BYTES_MAX ||
+	       refuse(b, n, "the patterns of this expression take more than %d MB",
+		      CEL_PREPARED_BYTES_MAX / (1024 * 1024));
 }
 
 static bool wrong_count(struct binder *b, struct cel_node *n, const struct cel_fn *fn)
@@ -757,160 +751,14 @@ static bool bind_call(struct binder *b, struct cel_node *n)
 	return bind_fn(b, n, n->text, find_fn(n->text, member));
 }
 
-/* ---- operators ---- */
-
-static const struct overload {
-	unsigned char op;
-	uint32_t left, right, result;
-} overloads[] = {
-	{ N_ADD, TI, TI, TI }, { N_ADD, TU, TU, TU }, { N_ADD, TD, TD, TD },
-	{ N_ADD, TS, TS, TS }, { N_ADD, TY, TY, TY }, { N_ADD, TL, TL, TL },
-	{ N_ADD, TT, TG, TT }, { N_ADD, TG, TT, TT }, { N_ADD, TG, TG, TG },
-	{ N_SUB, TI, TI, TI }, { N_SUB, TU, TU, TU }, { N_SUB, TD, TD, TD },
-	{ N_SUB, TT, TT, TG }, { N_SUB, TT, TG, TT }, { N_SUB, TG, TG, TG },
-	{ N_MUL, TI, TI, TI }, { N_MUL, TU, TU, TU }, { N_MUL, TD, TD, TD },
-	{ N_DIV, TI, TI, TI }, { N_DIV, TU, TU, TU }, { N_DIV, TD, TD, TD },
-	{ N_MOD, TI, TI, TI }, { N_MOD, TU, TU, TU },
-};
-
-static uint32_t operator_types(unsigned op, uint32_t left, uint32_t right)
-{
-	uint32_t types = 0;
-
-	for (size_t i = 0; i < sizeof(overloads) / sizeof(*overloads); i++)
-		if (overloads[i].op == op && overloads[i].left & left &&
-		    overloads[i].right & right)
-			types |= overloads[i].result;
-	return types;
-}
-
-static bool check_arithmetic(struct binder *b, struct cel_node *n, const char *name)
-{
-	uint32_t types = n->kids[0]->types;
-	char left[80], right[80];
-
-	for (uint32_t i = 1; i < n->count; i++) {
-		uint32_t result = operator_types(n->op, types, n->kids[i]->types);
-
-		if (!result && b->checked)
-			return refuse(b, n, "no such overload: %s %s %s%s",
-				      types_text(types, left, sizeof(left)), name,
-				      types_text(n->kids[i]->types, right, sizeof(right)),
-				      n->op == N_ADD && (types | n->kids[i]->types) & TS
-					      ? "; string(x) makes text of a value"
-					      : "");
-		types = result ? result : TANY;
-	}
-	n->types = types;
-	return true;
-}
-
-#define TORDERED (TB | TNUM | TS | TY | TT | TG)
-
-static bool check_relation(struct binder *b, struct cel_node *n)
-{
-	uint32_t left = n->kids[0]->types, right = n->kids[1]->types;
-	bool order = n->op != N_EQ && n->op != N_NE;
-	char one[80], two[80];
-
-	n->types = TB;
-	if (!b->checked)
-		return true;
-	if (left & TNUM)
-		left |= TNUM;
-	if (right & TNUM)
-		right |= TNUM;
-	if (left & right && (!order || left & right & TORDERED))
-		return true;
-	/* null may be compared with all: absent things are null in some maps. */
-	if (!order && (left | right) & TNULL)
-		return true;
-	return refuse(b, n, order ? "no such overload: %s and %s have no order"
-				  : "no such overload: %s and %s are never equal",
-		      types_text(n->kids[0]->types, one, sizeof(one)),
-		      types_text(n->kids[1]->types, two, sizeof(two)));
-}
-
-static bool check_bools(struct binder *b, const struct cel_node *n, uint32_t count)
-{
-	char text[80];
-
-	for (uint32_t i = 0; b->checked && i < count; i++)
-		if (!(n->kids[i]->types & TB))
-			return refuse(b, n->kids[i],
-				      "no such overload: a condition must be true or false, "
-				      "this is a %s",
-				      types_text(n->kids[i]->types, text, sizeof(text)));
-	return true;
-}
+/* ---- the walk ---- */
 
 static bool check_operator(struct binder *b, struct cel_node *n)
 {
-	static const char *const names[] = { [N_ADD] = "+", [N_SUB] = "-", [N_MUL] = "*",
-					     [N_DIV] = "/", [N_MOD] = "%" };
+	struct cel_types_error error;
 
-	switch (n->op) {
-	case N_LIST:
-		n->types = TL;
-		return true;
-	case N_MAP:
-		n->types = TM;
-		return true;
-	case N_AND:
-	case N_OR:
-	case N_NOT:
-		n->types = TB;
-		return check_bools(b, n, n->count);
-	case N_COND:
-		n->types = n->kids[1]->types | n->kids[2]->types;
-		return check_bools(b, n, 1);
-	case N_NEG:
-		n->types = n->kids[0]->types & (TI | TD);
-		if (n->types)
-			return true;
-		n->types = TANY;
-		return !b->checked || no_overload(b, n, "-_");
-	case N_EQ:
-	case N_NE:
-	case N_LT:
-	case N_LE:
-	case N_GT:
-	case N_GE:
-		return check_relation(b, n);
-	default:
-		return check_arithmetic(b, n, names[n->op]);
-	}
-}
-
-/* ---- constants ---- */
-
-static bool can_fold(const struct cel_node *n)
-{
-	if (n->op > N_COND && n->op != N_FN)
-		return false;
-	for (uint32_t i = 0; i < n->count; i++)
-		if (n->kids[i]->op != N_CONST)
-			return false;
-	return true;
-}
-
-/* What fails stays as it is and fails when it is reached: it may stand behind an "||". */
-static void fold(struct binder *b, struct cel_node *n)
-{
-	static const struct cel_activation nothing;
-	struct cel_ctx c = { .program = b->program, .act = &nothing, .mem = b->mem,
-			     .mem_start = b->mem->used_bytes, .mem_max = CEL_FOLD_BYTES_MAX,
-			     .steps = CEL_STEPS_MAX - CEL_STEPS_MAX / 100 };
-	struct cel_value value;
-
-	if (n->op != N_CONST && can_fold(n) && cel_ev(&c, n, &value)) {
-		/* dyn(1) is constant, and still of no known type to the checker. */
-		uint32_t types = n->types;
-
-		make_const(n, value);
-		if (types == TANY)
-			n->types = TANY;
-	}
+	return cel_types_operator(n, &error) || !b->checked ||
+	       refuse(b, error.where, "%s", error.text);
 }
 
 static bool bind_kids(struct binder *b, struct cel_node *n)
@@ -947,7 +795,7 @@ static bool bind(struct binder *b, struct cel_node *n)
 		ok = bind_kids(b, n) && check_operator(b, n);
 	}
 	if (ok)
-		fold(b, n);
+		cel_fold(&b->folder, n);
 	return ok;
 }
 
@@ -961,6 +809,7 @@ static int compile(struct arena *mem, struct cel_env *env, struct slice text,
 			    .checked = checked };
 	bool ok;
 
+	cel_folder_open(&b.folder, program, mem);
 	program->text = slice_of(arena_strndup(mem, text.data, text.len), text.len);
 	program->file = place.file ? arena_strdup(mem, place.file) : NULL;
 	program->layout = env ? env->layout : NULL;

@@ -140,6 +140,21 @@ static const struct attr_values *attr(const struct cel_ctx *c, uint32_t slot)
 	return &entry->attrs[slot];
 }
 
+/* A value of an attribute is looked at whole each time: it may be no text. */
+static bool attr_value(struct cel_ctx *c, const struct cel_node *n, struct slice s,
+		       struct cel_value *out)
+{
+	*out = cel_of_attr(s);
+	return cel_charge(c, n, s.len);
+}
+
+static bool item_at(struct cel_ctx *c, const struct cel_node *n, const struct cel_list *list,
+		    size_t i, struct cel_value *out)
+{
+	*out = cel_list_at(list, i);
+	return list->items || cel_charge(c, n, list->slices[i].len);
+}
+
 static bool attr_list(struct cel_ctx *c, const struct cel_node *n,
 		      const struct attr_values *values, struct cel_value *out)
 {
@@ -195,9 +210,9 @@ static bool whole_entry(struct cel_ctx *c, const struct cel_node *n, struct cel_
 		if (!values)
 			continue;
 		items[map->count] = cel_string(slice_str(layout->names.items[i]));
-		if (n->op == N_ENTRY)
-			items[count + map->count] = cel_of_attr(values->items[0]);
-		else if (!attr_list(c, n, values, &items[count + map->count]))
+		if (n->op == N_ENTRY
+			    ? !attr_value(c, n, values->items[0], &items[count + map->count])
+			    : !attr_list(c, n, values, &items[count + map->count]))
 			return false;
 		map->count++;
 	}
@@ -235,8 +250,8 @@ static bool ev_attr_dyn(struct cel_ctx *c, const struct cel_node *n, struct cel_
 	}
 	if (n->op == N_ATTR_LIST_DYN)
 		return attr_list(c, n, values, out);
-	if (values)
-		value = cel_of_attr(values->items[0]);
+	if (values && !attr_value(c, n, values->items[0], &value))
+		return false;
 	if (n->flags & NF_OPT)
 		return optional_of(c, n, values ? &value : NULL, out);
 	if (!values)
@@ -302,9 +317,7 @@ static bool look_up(struct cel_ctx *c, const struct cel_node *n, const struct ce
 		if (!list_index(c, n, in->as.list, key, optional, &i))
 			return false;
 		*ret_found = i != SIZE_MAX;
-		if (*ret_found)
-			*out = cel_list_at(in->as.list, i);
-		return true;
+		return !*ret_found || item_at(c, n, in->as.list, i, out);
 	}
 	if (n->op == N_INDEX)
 		return cel_no_overload(c, n, "_[_]", (struct cel_value[]){ *in, *key }, 2);
@@ -376,9 +389,10 @@ static bool ev_in(struct cel_ctx *c, const struct cel_node *n, struct cel_value 
 	if (v[1].type != CEL_LIST)
 		return cel_no_overload(c, n, "_in_", v, 2);
 	for (size_t i = 0; !same && i < v[1].as.list->count; i++) {
-		struct cel_value item = cel_list_at(v[1].as.list, i);
+		struct cel_value item;
 
-		if (!cel_equal(c, n, &v[0], &item, &same))
+		if (!item_at(c, n, v[1].as.list, i, &item) ||
+		    !cel_equal(c, n, &v[0], &item, &same))
 			return false;
 	}
 	*out = cel_bool(same);
@@ -400,10 +414,10 @@ static bool add_lists(struct cel_ctx *c, const struct cel_node *n, const struct 
 
 	if (!items)
 		return false;
-	for (size_t i = 0; i < a->count; i++)
-		items[i] = cel_list_at(a, i);
-	for (size_t i = 0; i < b->count; i++)
-		items[a->count + i] = cel_list_at(b, i);
+	for (size_t i = 0; i < count; i++)
+		if (!(i < a->count ? item_at(c, n, a, i, &items[i])
+				   : item_at(c, n, b, i - a->count, &items[i])))
+			return false;
 	return cel_make_list(c, n, items, count, out);
 }
 
@@ -862,7 +876,7 @@ static size_t each_count(const struct cel_value *range)
 }
 
 /* One variable: element, or key. Two: index and element, or key and value. */
-static void each_bind(struct cel_ctx *c, const struct cel_node *n,
+static bool each_bind(struct cel_ctx *c, const struct cel_node *n,
 		      const struct cel_value *range, size_t i)
 {
 	struct cel_value *first = &c->locals[n->local];
@@ -873,10 +887,11 @@ static void each_bind(struct cel_ctx *c, const struct cel_node *n,
 			first[1] = range->as.map->values[i];
 	} else if (n->flags & NF_TWO_VARS) {
 		first[0] = cel_int((int64_t)i);
-		first[1] = cel_list_at(range->as.list, i);
+		return item_at(c, n, range->as.list, i, &first[1]);
 	} else {
-		first[0] = cel_list_at(range->as.list, i);
+		return item_at(c, n, range->as.list, i, &first[0]);
 	}
+	return true;
 }
 
 /* all and exists: && and || over the elements, absorbing errors alike. */
@@ -887,7 +902,8 @@ static bool each_logic(struct cel_ctx *c, const struct cel_node *n, struct each 
 	struct fault fault = { .kind = ERR_NONE };
 
 	for (size_t i = 0; i < e->count; i++) {
-		each_bind(c, n, &e->range, i);
+		if (!each_bind(c, n, &e->range, i))
+			return false;
 		if (!ev_bool(c, n->kids[1], n, decides ? "exists" : "all", &v)) {
 			if (!keep_fault(c, &fault))
 				return false;
@@ -909,7 +925,8 @@ static bool each_one(struct cel_ctx *c, const struct cel_node *n, struct each *e
 	bool v;
 
 	for (size_t i = 0; i < e->count; i++) {
-		each_bind(c, n, &e->range, i);
+		if (!each_bind(c, n, &e->range, i))
+			return false;
 		if (!ev_bool(c, n->kids[1], n, "exists_one", &v))
 			return false;
 		hits += v;
@@ -937,7 +954,8 @@ static bool each_step(struct cel_ctx *c, const struct cel_node *n, struct each *
 	bool keep = true;
 	struct cel_value v;
 
-	each_bind(c, n, &e->range, i);
+	if (!each_bind(c, n, &e->range, i))
+		return false;
 	if (n->flags & NF_FILTER && !ev_bool(c, n->kids[1], n, "filter", &keep))
 		return false;
 	if (!keep)
@@ -1071,12 +1089,11 @@ bool cel_ev(struct cel_ctx *c, const struct cel_node *n, struct cel_value *out)
 		values = attr(c, n->index);
 		if (!values)
 			return fail_no_key(c, n, n->text);
-		*out = cel_of_attr(values->items[0]);
-		return true;
+		return attr_value(c, n, values->items[0], out);
 	case N_ATTR_OPT:
 		values = attr(c, n->index);
-		if (values)
-			first = cel_of_attr(values->items[0]);
+		if (values && !attr_value(c, n, values->items[0], &first))
+			return false;
 		return optional_of(c, n, values ? &first : NULL, out);
 	case N_ATTR_LIST:
 		return attr_list(c, n, attr(c, n->index), out);

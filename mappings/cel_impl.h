@@ -13,6 +13,9 @@
 #include "mappings/cel.h"
 
 #define CEL_FOLD_BYTES_MAX (64 * 1024)        /* of a constant made while compiling */
+#define CEL_FOLD_ALL_BYTES_MAX (4 * 1024 * 1024) /* of all constants of a program */
+#define CEL_FOLD_STEPS_MAX 100000             /* for one constant; ten times that for all */
+#define CEL_PREPARED_BYTES_MAX (16 * 1024 * 1024) /* of compiled patterns in a program */
 #define CEL_VALUE_DEPTH_MAX 2000              /* nesting of a value: cel.bind can stack them */
 #define CEL_ARGS_MAX 32
 
@@ -183,6 +186,33 @@ struct cel_program {
 	uint32_t slot_count;
 	bool uses_now;
 };
+
+/* ---- while binding ---- */
+
+/* What is wrong with an operator's operands. */
+struct cel_types_error {
+	const struct cel_node *where;
+	char text[240];
+};
+/* Set the types of an operator whose operands are bound; false when they can never work. */
+bool cel_types_operator(struct cel_node *n, struct cel_types_error *ret_error);
+/* "string|bytes", "dyn" */
+const char *cel_types_text(uint32_t types, char *out, size_t size);
+
+/* Computes what is constant, within limits for the whole program. */
+struct cel_folder {
+	struct cel_program *program;
+	struct arena *mem;
+	size_t bytes;   /* spent so far */
+	uint64_t steps;
+};
+void cel_folder_open(struct cel_folder *folder, struct cel_program *program,
+		     struct arena *mem);
+/*
+ * A bound node whose value depends on nothing but itself becomes that value. What fails stays
+ * as it is and fails when it is reached: it may stand behind an "||".
+ */
+void cel_fold(struct cel_folder *folder, struct cel_node *n);
 
 /* ---- values ---- */
 

@@ -465,11 +465,29 @@ static void test_constant(void **state)
 		{ "'x'", true },       { "1 + 2 * 3", true },	   { "entry.x", false },
 		{ "now", false },      { "'a' + entry.x", false }, { "1 / 0", false },
 		{ "'A'.lowerAscii()", true }, { "[1, 2]", true },
+		{ "[1, 2].map(x, x * 2)", true }, { "[1].map(x, [x].map(y, x + y))", true },
+		{ "[1].map(x, entry.x)", false }, { "[1].map(x, now)", false },
+		{ "[1].map(x, 1 / 0)", false },	  { "values.x.map(x, 1)", false },
+		{ "cel.bind(x, 'a', x + x)", true }, { "cel.bind(x, entry.x, 'a')", false },
+		{ "has({'a': 1}.a)", true },	 { "coalesce({}.a, 'b')", true },
+		{ "coalesce('a', entry.x)", false }, { "optional.of(1).orValue(2)", true },
+		{ "optional.of(1).optMap(x, x + 1).value()", true },
+		{ "inGroup('g')", false },	 { "[1].exists(x, inGroup('g'))", false },
+		{ "[1].map(x, each + x)", false }, { "lookup('hours', 'PT')", true },
+		{ "'a' in {'a': 1}", true },	 { "timestamp(0).getHours('+01:00')", true },
+		/* What is too long or takes too many steps is left for the evaluation. */
+		{ "'%.1000f'.format([1.0]).replace('0', '%.1000f'.format([1.0]))",
+		  false },
+		{ "[1,2,3,4,5,6,7,8,9].map(a, [1,2,3,4,5,6,7,8,9].map(b, [1,2,3,4,5,6,7,8,9]"
+		  ".map(c, [1,2,3,4,5,6,7,8,9].map(d, [1,2,3,4,5,6,7,8,9].map(e, [1].map(f,"
+		  " a + b + c + d + e + f))))))", false },
 	};
 	struct fixture f;
 
 	(void)state;
 	setup(&f);
+	cel_env_declare(f.env, "each");
+	cel_env_tables(f.env, the_tables());
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct cel_program *p = compile(&f, rows[i].text);
 
@@ -478,6 +496,97 @@ static void test_constant(void **state)
 			fail_msg("%s", rows[i].text);
 	}
 	teardown(&f);
+}
+
+static char *repeat(const char *before, const char *mid, const char *after, size_t count)
+{
+	size_t a = strlen(before), m = strlen(mid), b = strlen(after);
+	char *text = malloc((a + b) * count + m + 1), *at = text;
+
+	for (size_t i = 0; i < count; i++, at += a)
+		memcpy(at, before, a);
+	memcpy(at, mid, m);
+	at += m;
+	for (size_t i = 0; i < count; i++, at += b)
+		memcpy(at, after, b);
+	*at = '\0';
+	return text;
+}
+
+/* Sums of which a part is constant: the operands that are left. */
+static void test_sums(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned operands;
+		const char *want;
+	} rows[] = {
+		{ "'a' + 'b' + each", 2, "abX" },
+		{ "each + 'a' + 'b'", 2, "Xab" },
+		{ "'a' + 'b' + each + 'c' + 'd' + each", 4, "abXcdX" },
+		{ "'a' + each + 'b'", 3, "aXb" },
+		{ "1 + 2 + size(each)", 2, "4" },
+		{ "size(each) + 1 + 2", 3, "4" },
+		{ "dyn(1) + 'a' + 'b' + each", 3, "no such overload: _+_(int, string)" },
+		{ "dyn(1) + 2 + 3 + dyn(each)", 2, "no such overload: _+_(int, string)" },
+	};
+	struct cel_value var = cel_string(SLICE("X")), v;
+	struct cel_activation act = { .vars = &var, .var_count = 1 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	cel_env_declare(f.env, "each");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct cel_program *p = compile(&f, rows[i].text);
+		struct slice text = slice_of("", 0);
+
+		assert_non_null(p);
+		assert_int_equal(p->root->op, N_ADD);
+		if (cel_eval(p, &act, &f.mem, &v, &f.err))
+			text = slice_str(f.err.text);
+		else
+			cel_to_text(&v, &f.mem, &text, &f.err);
+		if (p->root->count != rows[i].operands || !slice_eq_str(text, rows[i].want))
+			fail_msg("%s: %u operands, %.*s", rows[i].text, p->root->count,
+				 SLICE_FMT(text));
+	}
+	teardown(&f);
+}
+
+/* What is computed or prepared in compiling has a limit as an evaluation has. */
+static void test_compile_bombs(void **state)
+{
+	static const struct {
+		const char *name, *row;
+		size_t count;
+		size_t bytes_max;
+		const char *want; /* NULL: it compiles */
+	} rows[] = {
+		{ "constants", "|| '%.1000f'.format([1.0]).replace('0','%.20f') == entry.x", 15000,
+		  150u << 20, NULL },
+		{ "patterns", "|| entry.x.matches('(a{1000}){9}')", 25000, 100u << 20,
+		  "take more than 16 MB" },
+		{ "macros", "|| [1,2,3,4,5,6,7,8,9].all(a,[1,2,3,4,5,6,7,8,9].all(b,a+b<99))",
+		  10000, 150u << 20, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *text = repeat(rows[i].row, "", "", rows[i].count);
+		struct fixture f;
+		const struct cel_program *p;
+
+		memcpy(text, "  ", 2);
+		setup(&f);
+		p = compile(&f, text);
+		if ((p != NULL) != (rows[i].want == NULL) || f.mem.used_bytes > rows[i].bytes_max ||
+		    (rows[i].want && !strstr(f.err.text, rows[i].want)))
+			fail_msg("%s: %s, %zu bytes", rows[i].name, p ? "compiled" : f.err.text,
+				 f.mem.used_bytes);
+		teardown(&f);
+		free(text);
+	}
 }
 
 static void test_kinds_of_errors(void **state)
@@ -546,21 +655,6 @@ static void test_scan(void **state)
 
 /* ---- hostile input: an error, in bounded time and memory ---- */
 
-static char *repeat(const char *before, const char *mid, const char *after, size_t count)
-{
-	size_t a = strlen(before), m = strlen(mid), b = strlen(after);
-	char *text = malloc((a + b) * count + m + 1), *at = text;
-
-	for (size_t i = 0; i < count; i++, at += a)
-		memcpy(at, before, a);
-	memcpy(at, mid, m);
-	at += m;
-	for (size_t i = 0; i < count; i++, at += b)
-		memcpy(at, after, b);
-	*at = '\0';
-	return text;
-}
-
 static void test_nesting(void **state)
 {
 	static const struct {
@@ -599,7 +693,7 @@ static void test_explosions(void **state)
 		"[0,1,2,3,4,5,6,7,8,9].all(a,[0,1,2,3,4,5,6,7,8,9].all(b,"
 		"[0,1,2,3,4,5,6,7,8,9].all(c,[0,1,2,3,4,5,6,7,8,9].all(d,"
 		"[0,1,2,3,4,5,6,7,8,9].all(e,[0,1,2,3,4,5,6,7,8,9].all(f,"
-		"[0,1,2,3,4,5,6,7,8,9].all(g,[0,1,2,3,4,5,6,7,8,9].all(h,true))))))))",
+		"[0,1,2,3,4,5,6,7,8,9].all(g,[0,1,2,3,4,5,6,7,8,9].all(h,entry.a != 'x'))))))))",
 		"cel.bind(a,['0123456789'],cel.bind(b,[a,a,a,a,a,a,a,a],cel.bind(c,[b,b,b,b,b,b,b,b],"
 		"cel.bind(d,[c,c,c,c,c,c,c,c],cel.bind(e,[d,d,d,d,d,d,d,d],"
 		"cel.bind(f,[e,e,e,e,e,e,e,e],cel.bind(g,[f,f,f,f,f,f,f,f],"
@@ -695,6 +789,8 @@ int main(void)
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_multivalued),
 		cmocka_unit_test(test_constant),
+		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_compile_bombs),
 		cmocka_unit_test(test_kinds_of_errors),
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_nesting),

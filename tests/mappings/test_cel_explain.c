@@ -157,10 +157,10 @@ static void test_parts(void **state)
 		  "   'e@z.org' = " S("e@z.org")
 		  " *m = " S("e@z.org") "  *m == 'e@z.org' = " B(true) "   m = " S("e@z.org")
 		  "   'e@z.org' = " S("e@z.org") },
-		{ "two variables", "['p'].all(i, v, v == 'q')",
-		  "*['p'].all(i, v, v == 'q') = " B(false)
-		  " ['p'] = {\"type\":\"list\",\"value\":[\"p\"]}\n *v = " S("p")
-		  "  *v == 'q' = " B(false) "   v = " S("p") "   'q' = " S("q") },
+		{ "two variables", "values.l.all(i, v, v == 'q')",
+		  "*values.l.all(i, v, v == 'q') = " B(false)
+		  " values.l = {\"type\":\"list\",\"value\":[\"Bremen\"]}\n *v = " S("Bremen")
+		  "  *v == 'q' = " B(false) "   v = " S("Bremen") "   'q' = " S("q") },
 		{ "bind", "cel.bind(x, entry.l, x == 'Bremen')",
 		  "*cel.bind(x, entry.l, x == 'Bremen') = " B(true) " entry.l = " S("Bremen")
 		  " *x == 'Bremen' = " B(true) "  x = " S("Bremen") "  'Bremen' = " S("Bremen") },
