@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge/plan/plan_impl.h"
+#include "mappings/dn.h"
 
 #include "scim/base/banned.h"
 
@@ -17,7 +18,8 @@ struct why {
 	const struct recorded *recorded; /* NULL: not linked by the state */
 	const struct account *account;   /* NULL: none */
 	const struct plan_person *person; /* NULL: no step */
-	bool whole; /* the person is left as it is */
+	bool whole;   /* the person is left as it is */
+	bool by_rule; /* because a rule says so */
 	VEC(struct explained_change) changes;
 };
 
@@ -45,23 +47,25 @@ static void find_person(struct why *w)
 
 static void find_skips(struct why *w)
 {
-	VEC(const char *) skips = { 0 };
-	const char **kept;
+	const struct plan *plan = w->plan;
+	size_t room = plan->skips.count + plan->by_rule.count + 1;
+	const char **kept = arena_array(w->mem, room, sizeof(*kept));
 
-	for (size_t i = 0; i < w->plan->skips.count; i++) {
-		const struct plan_skip *skip = &w->plan->skips.items[i];
+	w->out->skips = kept;
+	for (size_t i = 0; i < plan->skips.count; i++) {
+		const struct plan_skip *skip = &plan->skips.items[i];
 
 		if (strcmp(skip->id, w->out->id) != 0)
 			continue;
-		vec_push(&skips, skip->text);
+		kept[w->out->skip_count++] = skip->text;
 		w->whole |= skip->whole;
 	}
-	kept = arena_array(w->mem, skips.count + 1, sizeof(*kept));
-	if (skips.count)
-		memcpy(kept, skips.items, skips.count * sizeof(*kept));
-	w->out->skips = kept;
-	w->out->skip_count = (unsigned)skips.count;
-	vec_release(&skips);
+	for (size_t i = 0; i < plan->by_rule.count; i++) {
+		if (strcmp(plan->by_rule.items[i].id, w->out->id) != 0)
+			continue;
+		kept[w->out->skip_count++] = plan->by_rule.items[i].text;
+		w->whole = w->by_rule = true;
+	}
 }
 
 /* Of a person who is left whole. Protected accounts and doubles (row 29) say so themselves. */
@@ -70,7 +74,7 @@ static unsigned row_left(const struct why *w)
 	const char *user_name = record_text(w->record, SCIM_ATTR_USER_NAME);
 	uint32_t other;
 
-	if (w->record->skip_reason)
+	if (w->by_rule)
 		return 30;
 	if (record_frozen(w->record))
 		return 27;
@@ -91,10 +95,9 @@ static const char *account_words(const struct why *w, unsigned *ret_row)
 	};
 
 	*ret_row = row_left(w);
-	if (*ret_row == 30)
-		return "a rule skips the person, who is left as they are";
 	if (w->whole)
-		return "the person is left as they are";
+		return w->by_rule ? "a rule leaves the person as they are"
+				  : "the person is left as they are";
 	if (w->out->account == EXPLAIN_NONE && !w->person)
 		return "no account is created: the rules do not want it to be active";
 	*ret_row = w->person && w->person->change == PERSON_CREATE ? 20 : 24;
@@ -120,7 +123,7 @@ static void find_account(struct why *w)
 		w->out->account = EXPLAIN_LOST;
 	}
 	w->out->account_why = account_words(w, &w->out->account_row);
-	if (w->out->account == EXPLAIN_LOST && !w->whole)
+	if (w->out->account == EXPLAIN_LOST && !w->by_rule)
 		w->out->account_row = 23;
 }
 
@@ -137,7 +140,7 @@ static const struct step *field_step(const struct why *w, const struct record_fi
 		const struct step *step = &w->plan->steps.items[w->person->first_step + i];
 
 		if ((step->kind == STEP_SET || step->kind == STEP_RENAME ||
-		     step->kind == STEP_DIVISION || step->kind == STEP_MANAGER) &&
+		     step->kind == STEP_DIVISION) &&
 		    step->attr == (enum scim_attr)f->field.attr && same_key(step->key, f->field.key))
 			return step;
 		/* What a new account is created with has no step of its own. */
@@ -181,11 +184,11 @@ static void no_step_for_field(const struct why *w, const struct record_field *f,
 {
 	bool fresh = w->person && w->person->change == PERSON_CREATE;
 
-	c->row = 13;
+	c->row = c->wanted ? 13 : 15;
 	if (c->present && c->wanted ? scim_value_same((enum scim_attr)f->field.attr, c->present,
 						      c->wanted)
 				    : c->present == c->wanted) {
-		c->row = 12;
+		c->row = c->wanted ? 12 : 15;
 		c->why = "as wanted";
 		c->as_wanted = true;
 	} else if (w->whole) {
@@ -229,40 +232,106 @@ static void explain_fields(struct why *w)
 
 		if (c.step)
 			c.row = c.step->kind == STEP_CREATE ? 20
-				: c.attr == SCIM_ATTR_ACTIVE ? 24 : 13;
+				: c.attr == SCIM_ATTR_ACTIVE ? 24
+				: c.wanted ? 13 : 15;
 		else
 			no_step_for_field(w, f, &c);
-		if (!f->field.value && (c.row == 12 || c.row == 13))
-			c.row = 15;
 		vec_push(&w->changes, c);
 	}
 }
 
-/* The manager is wanted as a person; the account of that person is what is compared. */
+/* --- the manager: a value that is another person's account ------------------------------- */
+
+static const struct step *manager_step(const struct why *w)
+{
+	for (uint32_t i = 0; w->person && i < w->person->step_count; i++) {
+		const struct step *step = &w->plan->steps.items[w->person->first_step + i];
+
+		if (step->kind == STEP_MANAGER ||
+		    (step->kind == STEP_SET && step->attr == SCIM_ATTR_MANAGER))
+			return step;
+	}
+	return NULL;
+}
+
+/* The account id as a login name, where the tenant showed that account. */
+static const char *login_name(const struct why *w, const char *account_id)
+{
+	uint64_t at;
+	const char *name = NULL;
+
+	if (account_id && map_get(&w->in->present->by_id, slice_str(account_id), &at))
+		name = account_text(&w->in->present->accounts.items[at], SCIM_ATTR_USER_NAME);
+	return name ? name : account_id;
+}
+
+/* The account of the person whom the rules name; NULL: they have none from here. */
+static const char *managers_account(struct why *w)
+{
+	const char *dn = w->record->manager_dn;
+	struct slice norm;
+
+	for (size_t i = 0; i < w->in->manager_count; i++)
+		if (strcmp(w->in->managers[i].dn, dn) == 0)
+			return w->in->managers[i].account_id;
+	for (size_t i = 0; i < w->in->record_count; i++) {
+		const struct record *record = w->in->records[i];
+
+		if (dn_normalize(w->mem, record->dn, strlen(record->dn), &norm, NULL) ||
+		    !slice_eq_str(norm, dn))
+			continue;
+		for (size_t r = 0; r < w->in->recorded_count; r++)
+			if (strcmp(w->in->recorded[r].link.person_id, record->id) == 0)
+				return w->in->recorded[r].link.account_id;
+	}
+	return NULL;
+}
+
+static void no_step_for_manager(struct why *w, const char *present, struct explained_change *c)
+{
+	const char *theirs = managers_account(w);
+	bool fresh = w->person && w->person->change == PERSON_CREATE;
+
+	if (present && theirs && strcmp(present, theirs) == 0) {
+		c->row = 12;
+		c->why = "as wanted";
+		c->as_wanted = true;
+		c->wanted = c->present;
+	} else if (w->whole) {
+		c->row = 27;
+		c->why = "the person is left as they are";
+	} else if (!w->account && !fresh) {
+		c->row = 20;
+		c->why = "no account is created";
+	} else if (!theirs) {
+		c->why = "the manager has no account from here";
+	} else if (w->record->manager_own == OWN_NEVER) {
+		c->why = "own: never";
+	} else if (w->record->manager_own == OWN_SEED && !fresh) {
+		c->why = "own: seed, set for new accounts only";
+	} else {
+		c->why = present ? "own: merge, the value is somebody else's"
+				 : "own: merge, somebody cleared what we had set";
+	}
+}
+
 static void explain_manager(struct why *w)
 {
-	const struct record *record = w->record;
-	const struct record_field f = {
-		.field = { SCIM_ATTR_MANAGER, NULL, record->manager_dn },
-		.own = record->manager_own, .origin = record->manager_origin,
-	};
+	const struct record_field as = { .field = { SCIM_ATTR_MANAGER, NULL, NULL } };
+	const char *present = present_value(w, &as);
 	struct explained_change c = {
-		.attr = SCIM_ATTR_MANAGER, .wanted = record->manager_dn,
-		.present = present_value(w, &f), .recorded = recorded_text(w, &f),
-		.origin = f.origin, .step = field_step(w, &f), .row = 13,
+		.attr = SCIM_ATTR_MANAGER, .wanted = w->record->manager_dn, .row = 13,
+		.present = login_name(w, present),
+		.recorded = login_name(w, recorded_text(w, &as)),
+		.origin = w->record->manager_origin, .step = manager_step(w),
 	};
 
-	if (!record->manager_dn)
+	if (!c.wanted)
 		return;
-	if (!c.step) {
-		no_step_for_field(w, &f, &c);
-		/* It is not told here who that account is: only that nothing changes. */
-		if (c.row == 14 || f.own == OWN_MANAGE) {
-			c.row = 12;
-			c.why = "as wanted, or the manager has no account from here";
-			c.as_wanted = true;
-		}
-	}
+	if (!c.step)
+		no_step_for_manager(w, present, &c);
+	else if (c.step->name)
+		c.wanted = c.step->name;
 	vec_push(&w->changes, c);
 }
 

@@ -257,6 +257,8 @@ static enum own own_of(const struct record *record, const struct explained_event
 		     (f->field.key && e->key && strcmp(f->field.key, e->key) == 0)))
 			return f->own;
 	}
+	if (e->kind == MAP_FIELD && e->attr == SCIM_ATTR_MANAGER && record->manager_dn)
+		return record->manager_own;
 	return e->kind == MAP_FIELD ? OWN_COUNT : (enum own)record->own[e->assign_kind];
 }
 

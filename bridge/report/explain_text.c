@@ -433,6 +433,10 @@ static unsigned put_those(struct page *page, const char *title, bool fired, bool
 	for (unsigned i = 0; i < who->event_count; i++) {
 		const struct explained_event *e = &who->events[i];
 
+		/* An item with a list and no condition: the list says all. */
+		if (e->kind == MAP_ITEM && !e->conditional && e->result > 0 &&
+		    i + 1 < who->event_count && e[1].kind == MAP_EACH)
+			continue;
 		if (!is_rule(e) || (e->result > 0) != fired || explain_is_near(e) != near ||
 		    (near && e->held != held))
 			continue;
@@ -518,8 +522,11 @@ static void put_row(struct page *page, char sign, const char *name, size_t colum
 static void put_field(struct page *page, const struct explained_event *e, size_t columns)
 {
 	const struct record_field *field = find_field(page->who, e);
+	const char *own = field ? own_name(field->own) : "";
 	struct buf name;
 
+	if (e->attr == SCIM_ATTR_MANAGER && page->who->record->manager_dn)
+		own = own_name(page->who->record->manager_own);
 	buf_init(&name, 4096);
 	add_attr(&name, e->attr, e->key);
 	fresh(page);
@@ -530,7 +537,7 @@ static void put_field(struct page *page, const struct explained_event *e, size_t
 	else
 		buf_addstr(&page->line, e->result < 0 ? "failed" : "not stated");
 	put_row(page, e->result > 0 ? '+' : e->result < 0 ? '!' : '-', name.data, columns,
-		page->line.data, field ? own_name(field->own) : "", e->origin);
+		page->line.data, own, e->origin);
 	fresh(page);
 	if (e->result < 0 && e->error)
 		show(&page->line, e->error);
@@ -565,11 +572,16 @@ static size_t widest_field(const struct explained *who)
 static void put_profile(struct page *page)
 {
 	size_t columns = widest_field(page->who);
+	bool any = false;
 
-	heading(page, "Profile");
-	for (unsigned i = 0; i < page->who->event_count; i++)
-		if (page->who->events[i].kind == MAP_FIELD)
-			put_field(page, &page->who->events[i], columns);
+	for (unsigned i = 0; i < page->who->event_count; i++) {
+		if (page->who->events[i].kind != MAP_FIELD)
+			continue;
+		if (!any)
+			heading(page, "Profile");
+		any = true;
+		put_field(page, &page->who->events[i], columns);
+	}
 }
 
 /* "Billing 4", "Agent in Site Berlin". */

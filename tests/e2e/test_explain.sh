@@ -75,7 +75,7 @@ $2" 2>"$work/err"; then ok "$1"; else bad "$1" "not so"; fi
 }
 
 # --- from a file, without a tenant -------------------------------------------------------
-cp "$cases/company.ldif" "$cases/agents.yaml" "$work/"
+cp "$cases/company.ldif" "$cases/agents.yaml" "$cases/dates.yaml" "$work/"
 printf 'no-secret\n' >"$work/secret"
 chmod 600 "$work/secret"
 cat >"$work/offline.yaml" <<-X
@@ -101,6 +101,11 @@ for who in ada bob eve; do
 	explain "$who" 0 "uid=$who" --offline -c "$c"
 	same "$who in words" "$cases/$who.txt"
 	silent "$who: nothing steers the terminal" $'\033'
+done
+sed 's/agents.yaml/dates.yaml/' "$c" >"$work/dates-offline.yaml"
+for who in ada bob; do
+	explain "$who, dates and reasons" 0 "uid=$who" --offline -c "$work/dates-offline.yaml"
+	same "$who, dates and reasons, in words" "$cases/$who-dates.txt"
 done
 explain "each part" 0 uid=ada --offline --all -c "$c"
 same "each part in words" "$cases/ada-all.txt"
@@ -208,7 +213,6 @@ X
 explain "out of scope, and linked" 0 "$dn" -c "$c"
 says "out of scope, in words" 'none: out of scope' 'out of scope: a run for everybody' \
 	'inGroup\("cn=cc-agents,.* is false'
-
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
