@@ -14,7 +14,8 @@ counters start afresh.
 
 Counters are JSON, written to a file too when connections end: connections, bytes sent,
 binds, unbinds, abandons, starttls, and for each search base, scope, filter, attrs, page (size
-asked for), more (has a cookie), connection, entries, code. Python's standard library only.
+asked for), more (has a cookie), connection, who (is logged in), tls, entries and code.
+Python's standard library only.
 """
 
 import argparse
@@ -140,6 +141,7 @@ class Connection:
         self.server, self.faults, self.number = server, faults, number
         self.store, self.counters = server.store, server.counters
         self.wire = ldap_wire.Wire(sock, faults)
+        self.who = ""  # logged in
         self.cookies = {}  # cookie -> (base, filter, offset of the next, pages so far)
 
     def run(self, secure):
@@ -217,6 +219,7 @@ class Connection:
         if self.faults.has("drop_bind"):
             self.wire.drop()
         code, text = self.bind_code(dn, mechanism, secret)
+        self.who = (dn or mechanism) if code == 0 and (dn or mechanism != "simple") else ""
         self.counters.note("binds", {"dn": dn, "mechanism": mechanism, "code": code,
                                      "connection": self.number,
                                      "tls": self.wire.tls is not None})
@@ -281,7 +284,8 @@ class Search:
         self.before = None  # the entry sent last
         self.note = {"base": self.base, "scope": self.scope, "filter": self.filter,
                      "attrs": self.attrs, "page": self.page, "more": bool(self.cookie),
-                     "connection": connection.number, "entries": 0, "code": None}
+                     "connection": connection.number, "entries": 0, "code": None,
+                     "who": connection.who, "tls": self.wire.tls is not None}
         connection.counters.note("searches", self.note)
 
     # --- the course of a search ---
