@@ -288,7 +288,7 @@ chmod 600 "$example/secrets/"*
 sed -i "s,^  uri: .*,  uri: $SAMBA_LDAPS_URI,; s,^  tls_ca_file: .*,  tls_ca_file: $SAMBA_CA_FILE,
 	s,^  bind_dn: .*,  bind_dn: svc-bridge@lab.test,
 	s,^  region: .*,  api_url: $SANDBOX_URL\n  login_url: $SANDBOX_URL,
-	s,^  client_id: .*,  client_id: dirbridge-demo," "$example/dirbridge.yaml"
+	s,^  client_id: .*,  client_id: dirbridge-demo\n  rate: 0," "$example/dirbridge.yaml"
 ends() { # NAME STATUS ARGUMENT...
 	local name=$1 want=$2 status=0
 	shift 2
