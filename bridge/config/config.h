@@ -53,6 +53,7 @@ enum config_directory { DIRECTORY_LDAP, DIRECTORY_LDIF };
 enum config_bind { BIND_SIMPLE, BIND_ANONYMOUS, BIND_EXTERNAL, BIND_GSSAPI };
 enum config_tls { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRSYNC };
+enum config_referrals { REFERRALS_FAIL, REFERRALS_IGNORE, REFERRALS_FOLLOW };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config {
@@ -75,6 +76,7 @@ struct config {
 		unsigned page_size, connect_timeout_s, timeout_s;
 		const char *ldif;
 		unsigned max_drop_percent;
+		unsigned referrals; /* enum config_referrals */
 		unsigned changes; /* enum config_changes */
 		unsigned full_every_h;
 	} directory;

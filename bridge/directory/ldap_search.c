@@ -84,40 +84,15 @@ static int ask_page(struct ldap_search *search, struct err *err)
 
 /* --- answers that are no entries --------------------------------------------------------- */
 
-/*
- * Naming contexts of their own that Active Directory always refers to from a domain's root;
- * no people live there.
- */
-static bool is_other_context(const char *url)
-{
-	static const char *const contexts[] = { "cn=configuration,", "cn=schema,",
-						"dc=domaindnszones,", "dc=forestdnszones," };
-	LDAPURLDesc *parsed = NULL;
-	bool other = false;
-
-	if (ldap_url_parse(url, &parsed) != LDAP_URL_SUCCESS)
-		return false;
-	for (size_t i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++)
-		other |= parsed->lud_dn && strncasecmp(parsed->lud_dn, contexts[i],
-						       strlen(contexts[i])) == 0;
-	ldap_free_urldesc(parsed);
-	return other;
-}
-
 static void take_reference(struct ldap_search *search, LDAPMessage *message)
 {
 	char **urls = NULL;
 
 	if (ldap_parse_reference(search->dir->ld, message, &urls, NULL, 0) != LDAP_SUCCESS ||
-	    !urls || !urls[0]) {
+	    !urls || !urls[0])
 		verdict_spoil(search->verdict, "the server sent a reference that can not be read");
-	} else if (search->beyond || is_other_context(urls[0])) {
-		log_line(LOG_DEBUG, "not followed: %s", urls[0]);
-	} else {
-		verdict_spoil(search->verdict,
-			      "a part below \"%s\" is on another server and was not read: %s",
-			      search->base, urls[0]);
-	}
+	else if (ldap_follow_note(search, urls))
+		return;
 	ber_memvfree((void **)urls);
 }
 
@@ -187,15 +162,16 @@ static bool take_cookie(struct ldap_search *search, LDAPControl **controls)
 static int take_done(struct ldap_search *search, LDAPMessage *message, struct err *err)
 {
 	LDAPControl **controls = NULL;
-	char *diagnostic = NULL;
+	char *diagnostic = NULL, **urls = NULL;
 	int code = LDAP_OTHER, ret = 0;
 
 	search->message = -1;
-	if (ldap_parse_result(search->dir->ld, message, &code, NULL, &diagnostic, NULL, &controls,
+	if (ldap_parse_result(search->dir->ld, message, &code, NULL, &diagnostic, &urls, &controls,
 			      0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
 	if (search->hooks && search->hooks->done &&
 	    search->hooks->done(search->ctx, code, diagnostic, controls)) {
+		ber_memvfree((void **)urls);
 		ldap_memfree(diagnostic);
 		ldap_controls_free(controls);
 		return 0;
@@ -203,6 +179,8 @@ static int take_done(struct ldap_search *search, LDAPMessage *message, struct er
 	if ((code == LDAP_NO_SUCH_OBJECT && (search->missing_base_is_none || search->beyond)) ||
 	    ((code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_REFERRAL) && search->beyond))
 		code = LDAP_SUCCESS;
+	else if (code == LDAP_REFERRAL && urls && urls[0])
+		urls = ldap_follow_note(search, urls) ? NULL : urls;
 	else if (code != LDAP_SUCCESS)
 		spoil_result(search, code, diagnostic);
 	if (code == LDAP_SUCCESS && take_cookie(search, controls)) {
@@ -213,6 +191,7 @@ static int take_done(struct ldap_search *search, LDAPMessage *message, struct er
 		else
 			ret = ask_page(search, err);
 	}
+	ber_memvfree((void **)urls);
 	ldap_memfree(diagnostic);
 	ldap_controls_free(controls);
 	return ret;
@@ -453,12 +432,26 @@ static void end_search(struct ldap_search *search)
 	search->page_dn = slice_of(NULL, 0);
 }
 
+static void forget_references(struct ldap_search *search)
+{
+	for (size_t i = 0; i < search->references.count; i++)
+		ber_memvfree((void **)search->references.items[i]);
+	vec_release(&search->references);
+}
+
+/* Not even one entry came of all that is read: there is nothing to tell a verdict of. */
+static bool is_no_read(const struct ldap_search *search)
+{
+	return search->hops == 0 && search->found == 0 && search->verdict->count == 0;
+}
+
 /* From the beginning to an end of any kind. Returns -1 with *err, or 0 and maybe `lost`. */
 static int search_once(struct ldap_search *search, struct err *err)
 {
 	struct err why = ERR_INIT;
 	int ret;
 
+	forget_references(search);
 	search->message = -1;
 	search->page_empty = true;
 	search->paged = false;
@@ -470,7 +463,7 @@ static int search_once(struct ldap_search *search, struct err *err)
 	ret = ask_page(search, err);
 	while (ret == 0 && (search->message >= 0 || search->ahead.count > search->first)) {
 		if (pull_all(search, &why)) {
-			if (search->found == 0 && search->verdict->count == 0) {
+			if (is_no_read(search)) {
 				ret = err_at(err, why.kind, why.where, 0, 0, "%s", why.text);
 				break;
 			}
@@ -487,7 +480,7 @@ static int search_once(struct ldap_search *search, struct err *err)
 /* No further attempt. Without even one entry it is no read at all. */
 static int give_up(struct ldap_search *search, struct err *err)
 {
-	if (search->lost != ERR_BUSY && search->found == 0 && search->verdict->count == 0)
+	if (search->lost != ERR_BUSY && is_no_read(search))
 		return err_at(err, search->lost, search->dir->uri, 0, 0, "%s", search->lost_why);
 	if (search->lost == ERR_BUSY)
 		verdict_spoil(search->verdict,
@@ -526,7 +519,8 @@ static bool connect_again(struct ldap_search *search, unsigned attempt)
 	return false;
 }
 
-int ldap_search_run(struct ldap_search *search, struct err *err)
+/* With all attempts that it takes. */
+static int search_main(struct ldap_search *search, struct err *err)
 {
 	struct verdict before = *search->verdict;
 
@@ -541,6 +535,16 @@ int ldap_search_run(struct ldap_search *search, struct err *err)
 		/* What was wrong with that attempt is not wrong with the next. */
 		*search->verdict = before;
 	}
+}
+
+int ldap_search_run(struct ldap_search *search, struct err *err)
+{
+	int ret = search_main(search, err);
+
+	if (ret == 0 && search->references.count)
+		ret = ldap_follow(search, err);
+	forget_references(search);
+	return ret;
 }
 
 int ldap_search_scope(enum config_scope scope)

@@ -76,6 +76,9 @@ struct ldap_search {
 	raw_entry_fn *fn;
 	void *ctx;
 	struct verdict *verdict;
+	/* Of a search that follows a reference; see ldap_follow.c. */
+	unsigned hops;
+	struct ldap_follows *follows;
 	enum ldap_repeat repeat;
 	void (*begin)(void *ctx); /* before each attempt; may be NULL */
 
@@ -87,6 +90,7 @@ struct ldap_search {
 	VEC(LDAPMessage *) ahead; /* entries and infos not worked on yet, from `first` */
 	size_t first;
 	size_t found; /* entries of this search that came */
+	VEC(char **) references; /* to be followed; each a list of addresses of the same */
 	bool page_empty;
 	struct slice page_dn; /* of the first entry of the page before; its own copy */
 	unsigned empty_pages;
@@ -94,6 +98,14 @@ struct ldap_search {
 
 /* Returns 0 with the verdict saying how complete it was, or -1. */
 int ldap_search_run(struct ldap_search *search, struct err *err);
+/*
+ * A part of the search is at one of these addresses (RFC 4511 section 4.1.10): by the policy
+ * of the settings it spoils the verdict, is left out, or is kept in `references`, which then
+ * owns `urls`. Returns whether it does.
+ */
+bool ldap_follow_note(struct ldap_search *search, char **urls);
+/* Read what was kept. Returns 0 with the verdict saying how complete it was, or -1. */
+int ldap_follow(struct ldap_search *search, struct err *err);
 /* libldap's number for a scope. */
 int ldap_search_scope(enum config_scope scope);
 

@@ -55,6 +55,11 @@ PEOPLE=30
 		cn: dirbridge
 		userPassword: demo-password
 	X
+	printf '\ndn: ou=more,%s\nobjectClass: organizationalUnit\nou: more\n' "$SLAPD_BASE"
+	for i in 1 2 3; do
+		printf '\ndn: uid=m%s,ou=more,%s\nobjectClass: inetOrgPerson\nuid: m%s\nsn: m\n' "$i" "$SLAPD_BASE" "$i"
+		printf 'entryUUID: 00000000-0000-4000-9000-00000000000%s\n' "$i"
+	done
 	for i in $(seq -w $PEOPLE); do
 		printf '\ndn: uid=p%s,ou=people,%s\nobjectClass: inetOrgPerson\nuid: p%s\ncn: Person %s\nsn: %s\n' \
 			"$i" "$SLAPD_BASE" "$i" "$i" "$i"
@@ -175,6 +180,54 @@ settings "timeout: 1"
 in_group "silence at a part, and a second connection" $PEOPLE
 faults range=10 where=ou=groups hang=range
 reads "silence at each part" '^reason no answer within 1 s|^error' "${all_in[@]}"
+settings
+
+# --- references to other servers ---------------------------------------------------------------
+more=$MOCK_LDAP/ou=more,$SLAPD_BASE
+faults where=people "reference=$more"
+reads "a reference spoils the read" '^reason a part below .* is on another server and was not read: ldap://' --count
+settings "referrals: ignore"
+reads "or is left out" "^people complete $PEOPLE$" --count
+settings "referrals: follow"
+faults where=people "reference=$more"
+reads "or is followed" "^people complete $((PEOPLE + 3))$" --count
+asked "by a login of the same account" '[b["dn"] for b in c["binds"]]' \
+	"['cn=dirbridge,$SLAPD_BASE', 'cn=dirbridge,$SLAPD_BASE']"
+faults where=people "reference=$more" reference_at=12
+reads "in the middle of a search" "^people complete $((PEOPLE + 3))$" --count
+settings "referrals: follow" "page_size: 7"
+reads "and of pages" "^people complete $((PEOPLE + 3))$" --count
+settings "referrals: follow"
+faults where=people "reference=$more??sub?(uid=m2)"
+reads "with a filter of its own" "^people complete $((PEOPLE + 1))$" --count
+faults where=people "reference=$more??base"
+reads "with a scope of its own" "^people complete $PEOPLE$" --count
+faults where=people "referral=$more"
+reads "a base that is elsewhere" "^people complete 3$" --count
+faults "reference=$more"
+reads "servers that refer to each other" "^people complete $((PEOPLE + 3))$" --count
+faults where=people "reference=$more|$more"
+reads "two references to the same" "^people complete $((PEOPLE + 3))$" --count
+faults where=people "reference=$MOCK_LDAP/ou=nowhere,$SLAPD_BASE"
+reads "a reference to what is not there" '^reason the base "ou=nowhere' --count
+faults where=people "reference=ldap://127.0.0.1:1/ou=more,$SLAPD_BASE"
+reads "a reference to a server that is down" '^reason the reference to .* can not be followed: no connection' --count
+faults where=people "reference=ldap://192.0.2.1/ou=more,$SLAPD_BASE"
+reads "the password does not go out in the clear" \
+	'^reason the reference to .* can not be followed: the password would go over' --count
+faults where=people "reference=http://127.0.0.1/x"
+reads "a reference that is no LDAP" '^reason the reference to .* can not be followed: ' --count
+faults where=people conns=1 "reference=$more" drop_after=20
+reads "a reference of an attempt that was lost is forgotten" "^people complete $PEOPLE$" --count
+settings "referrals: follow" "uri: $MOCK_LDAPS" "tls_ca_file: $MOCK_CA_FILE"
+faults where=people "reference=$more"
+reads "seen over TLS, followed over TLS" "^people complete $((PEOPLE + 3))$" --count
+asked "by StartTLS on ldap://" 'c["starttls"], [b["tls"] for b in c["binds"]]' "(1, [True, True])"
+faults where=people "reference=$more" starttls=52
+reads "or not at all" '^reason the reference to .* can not be followed: .*StartTLS' --count
+settings "referrals: follow" "groups: {base: \"ou=people,$SLAPD_BASE\", filter: (objectClass=groupOfNames)}"
+faults where=people "reference=$MOCK_LDAP/ou=groups,$SLAPD_BASE"
+reads "groups that are elsewhere" '^groups complete 2$' --group all
 settings
 
 echo "$passed passed, $failed failed"
