@@ -181,10 +181,17 @@ static bool stated_by_rule(const struct mapper *m, enum scim_attr attr)
 	return false;
 }
 
-static int record_field_cmp(const void *a, const void *b)
+/* By insertion: rules have their fields in order, so that it is a few steps for a person. */
+static void sort_fields(struct record_field *fields, size_t count)
 {
-	return scim_field_cmp(&((const struct record_field *)a)->field,
-			      &((const struct record_field *)b)->field);
+	for (size_t i = 1; i < count; i++) {
+		struct record_field field = fields[i];
+		size_t at = i;
+
+		for (; at > 0 && scim_field_cmp(&field.field, &fields[at - 1].field) < 0; at--)
+			fields[at] = fields[at - 1];
+		fields[at] = field;
+	}
 }
 
 /* Unless a rule states them: externalId is the immutable id, and a person in scope is active. */
@@ -215,6 +222,6 @@ void map_profile(struct mapper *m, const char *id)
 	check_user_name(m);
 	add_default(m, SCIM_ATTR_EXTERNAL_ID, id);
 	add_default(m, SCIM_ATTR_ACTIVE, "true");
-	qsort(m->fields, m->field_count, sizeof(*m->fields), record_field_cmp);
+	sort_fields(m->fields, m->field_count);
 }
 

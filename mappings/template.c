@@ -70,12 +70,10 @@ int template_text_check(struct slice text, struct err *err)
 	if (text.len > TEMPLATE_TEXT_MAX)
 		return err_set(err, ERR_LIMIT, "the value has %zu bytes; at most %d are taken",
 			       text.len, TEMPLATE_TEXT_MAX);
-	if (!utf8_valid(text.data, text.len))
-		return refuse_text(text, "is not UTF-8 text", err);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < 32 || text.data[i] == 127)
-			return refuse_text(text, "has a control character", err);
-	return 0;
+	if (text_plain(text.data, text.len))
+		return 0;
+	return refuse_text(text, utf8_valid(text.data, text.len) ? "has a control character"
+								: "is not UTF-8 text", err);
 }
 
 /* TEMPLATE_TEXT, TEMPLATE_ABSENT when empty, or TEMPLATE_ERROR. */

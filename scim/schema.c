@@ -122,14 +122,17 @@ static bool date_valid(const char *value)
 
 static bool text_valid(const char *value)
 {
+	size_t len = strlen(value);
 	const char *p;
 
+	if (text_plain(value, len))
+		return true;
 	for (p = value; *p; p++) {
 		/* Line breaks and tabs are allowed: postal forms in titles and notes. */
 		if (((unsigned char)*p < 0x20 && !strchr("\t\r\n", *p)) || *p == 0x7f)
 			return false;
 	}
-	return utf8_valid(value, (size_t)(p - value));
+	return utf8_valid(value, len);
 }
 
 bool scim_value_valid(enum scim_attr attr, const char *value)

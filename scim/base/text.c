@@ -97,27 +97,74 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *ret_cp)
 	return need;
 }
 
-bool utf8_valid(const char *s, size_t len)
+static inline bool is_tail(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Bytes of the character at s[0], which is not ASCII; 0 when it is broken (RFC 3629 4). */
+static inline size_t sequence(const char *s, size_t left)
+{
+	unsigned char a = (unsigned char)s[0], b = left > 1 ? (unsigned char)s[1] : 0;
+
+	if (a < 0xc2 || a > 0xf4 || (b & 0xc0) != 0x80)
+		return 0;
+	if (a < 0xe0)
+		return 2;
+	if (left < 3 || !is_tail(s[2]))
+		return 0;
+	if (a < 0xf0)
+		return (a == 0xe0 && b < 0xa0) || (a == 0xed && b > 0x9f) ? 0 : 3;
+	if (left < 4 || !is_tail(s[3]) || (a == 0xf0 && b < 0x90) || (a == 0xf4 && b > 0x8f))
+		return 0;
+	return 4;
+}
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Eight bytes at once: all ASCII and, when `plain`, none a control character? */
+static inline bool word_fine(const char *s, bool plain)
+{
+	uint64_t word, del;
+
+	memcpy(&word, s, 8);
+	if (word & EACH_BYTE(0x80))
+		return false;
+	del = word ^ EACH_BYTE(0x7f);
+	return !plain || !(((word - EACH_BYTE(0x20)) | (del - EACH_BYTE(1))) & EACH_BYTE(0x80));
+}
+
+static inline bool scan(const char *s, size_t len, bool plain)
 {
 	size_t at = 0, n;
-	uint32_t cp;
 
 	while (at < len) {
-		uint64_t word;
-
-		if (len - at >= 8) {
-			memcpy(&word, s + at, 8);
-			if (!(word & UINT64_C(0x8080808080808080))) {
-				at += 8;
-				continue;
-			}
+		if (len - at >= 8 && word_fine(s + at, plain)) {
+			at += 8;
+			continue;
 		}
-		n = utf8_decode(s + at, len - at, &cp);
+		if ((unsigned char)s[at] < 0x80) {
+			if (plain && ((unsigned char)s[at] < 0x20 || s[at] == 0x7f))
+				return false;
+			at++;
+			continue;
+		}
+		n = sequence(s + at, len - at);
 		if (!n)
 			return false;
 		at += n;
 	}
 	return true;
+}
+
+bool utf8_valid(const char *s, size_t len)
+{
+	return scan(s, len, false);
+}
+
+bool text_plain(const char *s, size_t len)
+{
+	return scan(s, len, true);
 }
 
 size_t utf8_encode(uint32_t cp, char *out)

@@ -34,6 +34,8 @@ void text_lower(char *s, size_t len);
 
 /* Strict UTF-8 (no surrogates, nothing overlong, up to U+10FFFF). */
 bool utf8_valid(const char *s, size_t len);
+/* The same, and no control character of ASCII (below 0x20, and 0x7f). */
+bool text_plain(const char *s, size_t len);
 /*
  * Decode one code point at s[0..len), len > 0. Returns its length in bytes, 0 if broken.
  */

@@ -8,6 +8,7 @@ Prints a line and appends {"name", "value", "unit", "reference", "reference_valu
 as the kernel tells it. Where two programs do the same work they print the same digest.
 """
 import collections
+import hashlib
 import json
 import os
 import re
@@ -142,6 +143,46 @@ def bench_read_memory():
     record(peak / 1024, "MiB", "itself at 50,000 entries", small / 1024, "<= 1.1")
 
 
+def digest(text):
+    """Of every line; the same text is the same records in the same order."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cpu(argv):
+    """Processor seconds of one process; its output goes nowhere."""
+    p = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    if p.returncode:
+        sys.exit(f"{argv[0]} ended with {p.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def bench_rules():
+    """One core, entries in memory to records; jq less what it takes to read and print."""
+    ours = [f"{BUILD}/tests/bench/rules", "tests/bench/rules.yaml", f"{WORK}/company.ldif"]
+    entries = f"{WORK}/entries.jsonl"
+    with open(entries, "w", encoding="utf-8") as f:
+        subprocess.run([*ours, "entries"], stdout=f, check=True)
+    jq = ["jq", "-c", "-f", "tests/bench/rules.jq", entries]
+    records = run([*ours, "records"])[2]
+    reference = run(jq)[2]
+    count = records.count("\n")
+    if count == 0 or digest(records) != digest(reference):
+        sys.exit(f"rules: the records differ: {digest(records)} / {digest(reference)}")
+    print(f"rules: {count} records each, digest {digest(records)} / {digest(reference)}",
+          file=sys.stderr)
+    mapped, built, copied = [], [], []
+    for _ in range(RUNS):
+        out = run([*ours, "time", "40"])[2]
+        mapped.append(float(re.search(r"seconds=([0-9.]+)", out).group(1)))
+        built.append(cpu(jq))
+        copied.append(cpu(["jq", "-c", ".", entries]))
+    seconds = statistics.median(built) - statistics.median(copied)
+    record(count / statistics.median(mapped), "rec/s", "jq building the same record, less jq -c .",
+           count / seconds, ">= 50")
+
+
 def bench_calls_idle():
     """The floor from the data alone: token, catalogues, users, grants, queue members."""
     def pages(n, size):
@@ -177,4 +218,5 @@ def bench_calls_idle():
     "read-memory-small": bench_read_memory_small,
     "read-memory": bench_read_memory,
     "calls-idle": bench_calls_idle,
+    "rules": bench_rules,
 }[NAME]()

@@ -45,6 +45,10 @@ serve() { # PEOPLE [OPTION]...: a slapd with that many
 	export LDAPS_URI CA_FILE BIND_DN BIND_PASSWORD_FILE SLAPD_BASE
 }
 
+if wanted rules; then
+	"$build/tests/tools/gen_directory" --people 20000 --groups 40 --seed 5 >"$work/company.ldif"
+	bench rules
+fi
 if wanted read-map read-map-floor; then
 	serve 100000
 	for name in read-map read-map-floor; do wanted $name && bench $name; done

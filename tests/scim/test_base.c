@@ -435,6 +435,49 @@ static void test_utf8_every_code_point(void **state)
 	}
 }
 
+/* What decoding one by one says, at every offset from the words that are read at once. */
+static bool valid_by_decoding(const char *s, size_t len, bool *ret_plain)
+{
+	*ret_plain = true;
+	for (size_t at = 0, n; at < len; at += n) {
+		uint32_t cp;
+
+		n = utf8_decode(s + at, len - at, &cp);
+		if (n == 0)
+			return false;
+		*ret_plain &= cp >= 32 && cp != 127;
+	}
+	return true;
+}
+
+static void test_utf8_scan(void **state)
+{
+	static const unsigned char bytes[] = { 0x00, 0x1f, 0x20, 0x61, 0x7e, 0x7f, 0x80, 0x8f, 0x90,
+					       0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
+					       0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff };
+	const size_t n = sizeof(bytes);
+	static const size_t starts[] = { 0, 3, 7, 8, 13 };
+
+	(void)state;
+	for (size_t i = 0; i < n * n * n * n; i++) {
+		char text[24];
+		size_t start = starts[i % 5], len = 4 + i % 13;
+		bool plain, valid;
+
+		memset(text, 'x', sizeof(text));
+		text[start] = (char)bytes[i % n];
+		text[start + 1] = (char)bytes[i / n % n];
+		text[start + 2] = (char)bytes[i / n / n % n];
+		text[start + 3] = (char)bytes[i / n / n / n];
+		len = start + len > sizeof(text) ? sizeof(text) : start + len;
+		valid = valid_by_decoding(text, len, &plain);
+		if (utf8_valid(text, len) != valid || text_plain(text, len) != (valid && plain))
+			fail_msg("%02x %02x %02x %02x at %zu of %zu", bytes[i % n],
+				 bytes[i / n % n], bytes[i / n / n % n], bytes[i / n / n / n],
+				 start, len);
+	}
+}
+
 static void test_utf8_width(void **state)
 {
 	static const struct {
@@ -700,6 +743,7 @@ int main(void)
 		cmocka_unit_test(test_nocase),
 		cmocka_unit_test(test_utf8_rows),
 		cmocka_unit_test(test_utf8_every_code_point),
+		cmocka_unit_test(test_utf8_scan),
 		cmocka_unit_test(test_utf8_width),
 		cmocka_unit_test(test_visible),
 		cmocka_unit_test(test_nearest),
