@@ -160,7 +160,8 @@ static void put_who(struct page *page)
 	}
 	if (who->due_s) {
 		time_format(who->due_s, due);
-		put_label(page, "next", due);
+		fprintf(page->p.out, "  %snext%s     %s, when a date in the rules comes due\n",
+			paint(&page->p, '.'), plain(&page->p), due);
 	}
 }
 
