@@ -132,7 +132,11 @@ int ldap_conn_open(struct ldap_conn *conn)
 	if (code == LDAP_SUCCESS && conn->config->directory.start_tls &&
 	    strncmp(conn->uri, "ldap:", 5) == 0)
 		code = ldap_start_tls_s(conn->ld, NULL, NULL);
-	return watchdog_stop(&conn->watchdog) ? LDAP_TIMEOUT : code;
+	if (watchdog_stop(&conn->watchdog))
+		return LDAP_TIMEOUT;
+	if (code == LDAP_SUCCESS && ldap_conn_has_tls(conn) && !ldap_tls_is_new_enough(conn))
+		code = LDAP_CONNECT_ERROR;
+	return code;
 }
 
 void ldap_conn_free(struct ldap_conn *conn)

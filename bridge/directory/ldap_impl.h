@@ -88,6 +88,8 @@ bool ldap_conn_has_tls(const struct ldap_conn *conn);
 /* Authorities that are trusted; NULL = none that is known here. */
 const char *ldap_ca_file(const struct config *config);
 int ldap_tls_set(const struct config *config, LDAP *ld, const char *uri, struct err *err);
+/* After the handshake: is its version of TLS at least directory.tls_min? */
+bool ldap_tls_is_new_enough(const struct ldap_conn *conn);
 
 /* Log in as the settings say, within the connect time-out. Returns 0, or -1 with *err. */
 int ldap_log_in(struct ldap_conn *conn, struct err *err);

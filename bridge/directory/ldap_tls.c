@@ -21,22 +21,21 @@ const char *ldap_ca_file(const struct config *config)
 }
 
 /*
- * With GnuTLS the oldest version is a part of the list of ciphers, and the option for it does
- * nothing (ldap.conf(5)); OpenSSL takes the option.
+ * With GnuTLS the option for the oldest version does nothing (ldap.conf(5)), and setting a list
+ * of ciphers instead loses memory with every connection: so the version is also looked at when
+ * the handshake is done, before anything is said.
  */
-static int set_version(LDAP *ld, bool only_1_3)
+bool ldap_tls_is_new_enough(const struct ldap_conn *conn)
 {
-	int oldest = only_1_3 ? LDAP_OPT_X_TLS_PROTOCOL_TLS1_3 : LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
-	const char *ciphers = NULL;
-	char *package = NULL;
+	bool only_1_3 = conn->config->directory.tls_min == TLS_MIN_1_3;
+	char *version = NULL;
+	bool enough;
 
-	ldap_get_option(NULL, LDAP_OPT_X_TLS_PACKAGE, &package);
-	if (package && strcmp(package, "GnuTLS") == 0)
-		ciphers = only_1_3 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3"
-				   : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-	ldap_memfree(package);
-	return ldap_set_option(ld, LDAP_OPT_X_TLS_CIPHER_SUITE, ciphers) ||
-	       ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &oldest);
+	ldap_get_option(conn->ld, LDAP_OPT_X_TLS_VERSION, &version);
+	/* "TLS1.3" of GnuTLS, "TLSv1.3" of OpenSSL. */
+	enough = version && (strstr(version, "1.3") || (!only_1_3 && strstr(version, "1.2")));
+	ldap_memfree(version);
+	return enough;
 }
 
 static int set_pair(const struct config *config, LDAP *ld, struct err *err)
@@ -56,6 +55,8 @@ int ldap_tls_set(const struct config *config, LDAP *ld, const char *uri, struct 
 {
 	int demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
 	int none = LDAP_OPT_X_TLS_CRL_NONE, san = LDAP_OPT_X_TLS_ALLOW;
+	int oldest = config->directory.tls_min == TLS_MIN_1_3 ? LDAP_OPT_X_TLS_PROTOCOL_TLS1_3
+							      : LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
 	const char *ca = ldap_ca_file(config);
 
 	if (set_pair(config, ld, err))
@@ -67,7 +68,8 @@ int ldap_tls_set(const struct config *config, LDAP *ld, const char *uri, struct 
 	ldap_set_option(ld, LDAP_OPT_X_TLS_PEERKEY_HASH, NULL);
 	ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_SAN, &san);
 	if ((ca && ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ca)) ||
-	    set_version(ld, config->directory.tls_min == TLS_MIN_1_3) ||
+	    ldap_set_option(ld, LDAP_OPT_X_TLS_CIPHER_SUITE, NULL) ||
+	    ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &oldest) ||
 	    ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) ||
 	    ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client))
 		return err_at(err, ERR_TLS, uri, 0, 0,
