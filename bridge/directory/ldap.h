@@ -5,9 +5,11 @@
  * Use     The next page is asked for before the entries of the last one are worked on, so
  *         that server and rules work at the same time. Values are handed over where libldap
  *         received them, without copies.
- * Safety  TLS is verified whatever ldap.conf says; StartTLS, when asked for, never falls
- *         back; a password goes over an unencrypted connection only to this machine or by
- *         `allow_plaintext`; the password is wiped after the login; no referral is followed.
+ * Safety  TLS is verified, and no older than tls_min, whatever ldap.conf, ~/.ldaprc and LDAP*
+ *         variables say; StartTLS, when asked for, never falls back; a password goes over an
+ *         unencrypted connection only to this machine or by `allow_plaintext`; a login by
+ *         Kerberos without TLS must encrypt; the password is wiped after the login, tickets
+ *         stay in memory; no referral is followed.
  * Errors  See directory.h. A connection lost in the middle of a read makes the verdict
  *         incomplete.
  * Limits  LDAP_MESSAGE_BYTES_MAX a message.
