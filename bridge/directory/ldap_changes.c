@@ -563,7 +563,7 @@ static int take_changed_group(void *ctx, const struct raw_entry *raw, struct err
 {
 	struct ldap_delta *delta = ctx;
 	struct ldap_changes *changes = delta->changes;
-	struct arena *mem = &delta->mem;
+	struct arena *mem = &delta->dir->scratch; /* of the entry at hand */
 	struct slice name, value;
 	struct entry entry = { .dn = raw->dn.data };
 	struct tlv values;

@@ -7,34 +7,16 @@
 
 #include "scim/base/banned.h"
 
-/* A search with a Sync Request control. */
-struct sync_run {
-	struct ldap_search *search;
-	struct ldap_changes *changes;
-	struct ldap_delta *delta; /* NULL: the first content, without cookie */
-	bool quiet;               /* of containers: only entries count */
-	raw_entry_fn *fn;         /* the search's own */
-	void *ctx;
-	void (*begin)(void *ctx);
-	size_t entries, named, gone;
-	bool present_over;
-	bool refused;             /* the server does not take the control */
-	bool ended;
-	int code;
-	char said[200];
-	struct sync_done done;
-	/*
-	 * data NULL = none came. The end is heard of before the last messages are worked on,
-	 * and its cookie stands for all of them.
-	 */
-	struct slice cookie, last_cookie;
-};
-
 /* --- one search -------------------------------------------------------------------------- */
 
 static void keep_cookie(struct sync_run *run, struct slice cookie, struct slice *ret)
 {
-	if (cookie.data)
+	if (!cookie.data)
+		return;
+	/* In place where it fits: a search that is followed for days gets many of them. */
+	if (ret->data && ret->len == cookie.len)
+		memcpy((char *)(uintptr_t)ret->data, cookie.data, cookie.len);
+	else
 		*ret = slice_of(arena_strndup(&run->changes->mem, cookie.data, cookie.len),
 				cookie.len);
 }
@@ -100,6 +82,8 @@ static int take_info(void *ctx, const char *oid, struct slice value, struct err 
 		return give_up(run, "the server sent a Sync Info message that can not be read");
 	keep_cookie(run, info.cookie, &run->cookie);
 	run->present_over |= info.kind == SYNC_REFRESH_PRESENT;
+	run->refreshed |= (info.kind == SYNC_REFRESH_PRESENT ||
+			   info.kind == SYNC_REFRESH_DELETE) && info.refresh_done;
 	while (ret == 0 && sync_info_next(&info, &uuid))
 		ret = tell(run, !info.refresh_deletes, uuid, err);
 	return ret;
@@ -167,17 +151,17 @@ static void begin_again(void *ctx)
 
 static const struct ldap_search_hooks sync_hooks = { .info = take_info, .done = take_end };
 
-static int run_search(struct sync_run *run, struct slice cookie, struct err *err)
+void sync_run_open(struct sync_run *run, enum sync_mode mode, struct slice cookie)
 {
-	LDAPControl control = { .ldctl_oid = (char *)(uintptr_t)LDAP_CONTROL_SYNC,
-				.ldctl_iscritical = 1 };
 	struct ldap_search *search = run->search;
-	struct buf request;
-	int ret;
 
-	buf_init(&request, SYNC_COOKIE_BYTES_MAX + 64);
-	sync_request_build(&request, SYNC_REFRESH_ONLY, cookie);
-	control.ldctl_value = (struct berval){ request.len, request.data };
+	buf_init(&run->request, SYNC_COOKIE_BYTES_MAX + 64);
+	sync_request_build(&run->request, mode, cookie);
+	run->control = (LDAPControl){
+		.ldctl_oid = (char *)(uintptr_t)LDAP_CONTROL_SYNC,
+		.ldctl_iscritical = 1,
+		.ldctl_value = { run->request.len, run->request.data },
+	};
 	run->fn = search->fn;
 	run->ctx = search->ctx;
 	run->begin = search->begin;
@@ -185,17 +169,31 @@ static int run_search(struct sync_run *run, struct slice cookie, struct err *err
 		search->begin = begin_again;
 	search->fn = take_entry;
 	search->ctx = run;
-	search->control = &control;
+	search->control = &run->control;
 	search->hooks = &sync_hooks;
-	ret = ldap_search_run(search, err);
-	if (run->last_cookie.data)
-		run->cookie = run->last_cookie;
+}
+
+void sync_run_close(struct sync_run *run)
+{
+	struct ldap_search *search = run->search;
+
 	search->fn = run->fn;
 	search->ctx = run->ctx;
 	search->begin = run->begin;
 	search->control = NULL;
 	search->hooks = NULL;
-	buf_release(&request);
+	buf_release(&run->request);
+}
+
+static int run_search(struct sync_run *run, struct slice cookie, struct err *err)
+{
+	int ret;
+
+	sync_run_open(run, SYNC_REFRESH_ONLY, cookie);
+	ret = ldap_search_run(run->search, err);
+	sync_run_close(run);
+	if (run->last_cookie.data)
+		run->cookie = run->last_cookie;
 	return ret;
 }
 
@@ -227,7 +225,7 @@ int ldap_sync_full(struct ldap_search *search, unsigned number, struct err *err)
 struct containers {
 	struct ldap_changes *changes;
 	struct ldap_delta *delta; /* NULL: all are new to us */
-	struct arena mem;
+	struct arena *mem;        /* of the entry at hand */
 };
 
 static void hash_dn(struct slice norm_dn, unsigned char out[8])
@@ -281,10 +279,9 @@ static int take_container(void *ctx, const struct raw_entry *raw, struct err *er
 	struct tlv values;
 
 	(void)err;
-	arena_reset(&containers->mem);
 	if (containers->changes->key.len != SYNC_UUID_BYTES)
 		return 0;
-	if (dn_normalize(&containers->mem, raw->dn.data, raw->dn.len, &norm, NULL))
+	if (dn_normalize(containers->mem, raw->dn.data, raw->dn.len, &norm, NULL))
 		norm = raw->dn;
 	while (raw_entry_attr(raw, &name, &values) == 1) {
 		if (raw_entry_value(&values, &value))
@@ -339,7 +336,7 @@ static void container_search(struct ldap_directory *dir, const char *base,
 
 void ldap_sync_begin(struct ldap_directory *dir, struct ldap_changes *changes)
 {
-	struct containers containers = { .changes = changes };
+	struct containers containers = { .changes = changes, .mem = &dir->scratch };
 	const char **bases = arena_array(&changes->mem, SYNC_MARK_SEARCHES_MAX, sizeof(*bases));
 	unsigned count = container_bases(dir, &changes->mem, bases);
 	unsigned first = (unsigned)changes->mark.search_count;
@@ -359,7 +356,6 @@ void ldap_sync_begin(struct ldap_directory *dir, struct ldap_changes *changes)
 		changes->mark.searches[first + i].read = true;
 		changes->mark.searches[first + i].count = search.found;
 	}
-	arena_release(&containers.mem);
 }
 
 /* --- who the server is ------------------------------------------------------------------- */
@@ -434,7 +430,7 @@ int ldap_sync_identify(struct ldap_directory *dir, struct ldap_changes *changes,
 
 /* --- what changed ------------------------------------------------------------------------ */
 
-static int sweep(struct sync_run *run, struct err *err)
+int sync_run_sweep(struct sync_run *run, struct err *err)
 {
 	struct ldap_delta *delta = run->delta;
 
@@ -470,21 +466,11 @@ static int judge(struct sync_run *run, struct err *err)
 		return ldap_delta_give_up(delta, "the server does not know its cookie any more");
 	if (!run->cookie.data && run->entries + run->named + run->gone)
 		return ldap_delta_give_up(delta, "changes came without a new cookie");
-	if ((!run->done.refresh_deletes || run->present_over) && sweep(run, err))
+	if ((!run->done.refresh_deletes || run->present_over) && sync_run_sweep(run, err))
 		return -1;
 	if (run->cookie.data)
 		delta->changes->mark.searches[delta->number].cookie = run->cookie;
 	return 0;
-}
-
-static int read_search(struct ldap_delta *delta, struct ldap_search *search, bool quiet,
-		       struct err *err)
-{
-	struct sync_run run = { .search = search, .changes = delta->changes, .delta = delta,
-				.quiet = quiet };
-	int ret = run_search(&run, delta->old.searches[delta->number].cookie, err);
-
-	return ret ? ret : judge(&run, err);
 }
 
 static void inherit_containers(struct ldap_delta *delta)
@@ -496,45 +482,62 @@ static void inherit_containers(struct ldap_delta *delta)
 	delta->changes->containers.failed |= !old.data;
 }
 
-static int read_containers(struct ldap_delta *delta, unsigned first, struct err *err)
+static struct sync_run *run_new(struct ldap_delta *delta, unsigned number)
 {
-	struct containers containers = { .changes = delta->changes, .delta = delta };
-	const char **bases = arena_array(&delta->mem, SYNC_MARK_SEARCHES_MAX, sizeof(*bases));
-	unsigned count = container_bases(delta->dir, &delta->mem, bases);
-	int ret = 0;
+	struct sync_run *run = arena_alloc(&delta->mem, sizeof(*run));
 
-	if (delta->old.search_count != first + count)
+	run->search = arena_alloc(&delta->mem, sizeof(*run->search));
+	run->changes = delta->changes;
+	run->delta = delta;
+	run->number = number;
+	return run;
+}
+
+int sync_runs_make(struct ldap_delta *delta, struct sync_run ***ret_runs, unsigned *ret_count)
+{
+	struct ldap_directory *dir = delta->dir;
+	unsigned people = dir->config->directory.people.count;
+	unsigned all = people + dir->config->directory.groups.count, count = 0;
+	struct sync_run **runs = arena_array(&delta->mem, SYNC_MARK_SEARCHES_MAX, sizeof(*runs));
+	const char **bases = arena_array(&delta->mem, SYNC_MARK_SEARCHES_MAX, sizeof(*bases));
+	unsigned containers = container_bases(dir, &delta->mem, bases);
+	struct containers *reader = arena_alloc(&delta->mem, sizeof(*reader));
+
+	if (delta->old.search_count != all + containers)
 		return ldap_delta_give_up(delta, "the mark of the last read is of other searches");
 	inherit_containers(delta);
-	for (unsigned i = 0; ret == 0 && i < count; i++) {
-		struct ldap_search search;
-
-		container_search(delta->dir, bases[i], &containers, &delta->verdict, &search);
-		ldap_delta_start(delta, first + i);
-		ret = read_search(delta, &search, true, err);
+	*reader = (struct containers){ delta->changes, delta, &dir->scratch };
+	for (unsigned i = 0; i < containers; i++) {
+		runs[count] = run_new(delta, all + i);
+		runs[count]->quiet = true;
+		container_search(dir, bases[i], reader, &delta->verdict, runs[count++]->search);
 	}
-	arena_release(&containers.mem);
-	return ret;
+	/* The groups first, as in a full read. */
+	for (unsigned i = 0; i < all; i++) {
+		unsigned number = (i + people) % all;
+
+		if (!delta->old.searches[number].read)
+			continue;
+		runs[count] = run_new(delta, number);
+		ldap_delta_start(delta, number);
+		ldap_delta_search(delta, runs[count++]->search);
+	}
+	*ret_runs = runs;
+	*ret_count = count;
+	return 0;
 }
 
 int ldap_sync_read(struct ldap_delta *delta, struct err *err)
 {
-	const struct config *config = delta->dir->config;
-	unsigned people = config->directory.people.count;
-	unsigned all = people + config->directory.groups.count;
+	struct sync_run **runs;
+	unsigned count;
 
-	if (read_containers(delta, all, err))
+	if (sync_runs_make(delta, &runs, &count))
 		return -1;
-	/* The groups first, as in a full read. */
-	for (unsigned i = 0; i < all; i++) {
-		unsigned number = (i + people) % all;
-		struct ldap_search search;
-
-		if (!delta->old.searches[number].read)
-			continue;
-		ldap_delta_start(delta, number);
-		ldap_delta_search(delta, &search);
-		if (read_search(delta, &search, false, err))
+	for (unsigned i = 0; i < count; i++) {
+		ldap_delta_start(delta, runs[i]->number);
+		if (run_search(runs[i], delta->old.searches[runs[i]->number].cookie, err) ||
+		    judge(runs[i], err))
 			return -1;
 	}
 	return 0;

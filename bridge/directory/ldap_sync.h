@@ -23,4 +23,44 @@ int ldap_sync_full(struct ldap_search *search, unsigned number, struct err *err)
 /* All searches since the old mark. -1: `why` of the delta or *err is set. */
 int ldap_sync_read(struct ldap_delta *delta, struct err *err);
 
+/* --- for ldap_persist.c ------------------------------------------------------------------ */
+
+/* A search with a Sync Request control. */
+struct sync_run {
+	struct ldap_search *search;
+	struct ldap_changes *changes;
+	struct ldap_delta *delta; /* NULL: the first content, without cookie */
+	unsigned number;          /* of the search */
+	bool quiet;               /* of containers: only entries count */
+	LDAPControl control;
+	struct buf request;       /* the control's value */
+	raw_entry_fn *fn;         /* the search's own */
+	void *ctx;
+	void (*begin)(void *ctx);
+	size_t entries, named, gone;
+	bool present_over;
+	bool refreshed;           /* refreshAndPersist: what comes now is live */
+	bool refused;             /* the server does not take the control */
+	bool ended;
+	int code;
+	char said[200];
+	struct sync_done done;
+	/*
+	 * data NULL = none came. The end is heard of before the last messages are worked on,
+	 * and its cookie stands for all of them.
+	 */
+	struct slice cookie, last_cookie;
+};
+
+/*
+ * The searches of a delta, the containers' first, then the groups', then the people's; in its
+ * memory. -1: `why` is set.
+ */
+int sync_runs_make(struct ldap_delta *delta, struct sync_run ***ret_runs, unsigned *ret_count);
+/* Give the search its control and hooks; sync_run_close takes them away again. */
+void sync_run_open(struct sync_run *run, enum sync_mode mode, struct slice cookie);
+void sync_run_close(struct sync_run *run);
+/* At the end of a present phase: who was not named is gone. -1 as above. */
+int sync_run_sweep(struct sync_run *run, struct err *err);
+
 #endif
