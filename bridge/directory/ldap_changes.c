@@ -5,6 +5,7 @@
 
 #include "bridge/directory/ldap_dirsync.h"
 #include "bridge/directory/ldap_people.h"
+#include "bridge/directory/ldap_persist.h"
 #include "bridge/directory/ldap_sync.h"
 #include "mappings/dn.h"
 #include "scim/base/digest.h"
@@ -493,8 +494,10 @@ static int tell_group(struct ldap_delta *delta, struct directory_change *change,
 			return 0;
 		keep_group(changes, group, false);
 	} else {
-		map_set(&delta->named, slice_of(arena_strndup(&delta->mem, group.data, group.len),
-						group.len), 1);
+		if (!delta->live)
+			map_set(&delta->named, 
+				slice_of(arena_strndup(&delta->mem, group.data, group.len),
+					 group.len), 1);
 		if (change->kind == CHANGE_ENTRY)
 			keep_group(changes, group, true);
 	}
@@ -683,6 +686,21 @@ static void inherit(struct ldap_delta *delta)
 	changes->group_keys.failed |= !old->groups.data;
 }
 
+/*
+ * With the cookies that the server has just given: what it makes of an old one is settled, and
+ * what it still tells before it goes live is what happened since.
+ */
+static int follow(struct ldap_delta *delta, struct err *err)
+{
+	const struct sync_mark *mark = &delta->changes->mark;
+
+	for (size_t i = 0; i < mark->search_count; i++)
+		delta->old.searches[i].cookie = mark->searches[i].cookie;
+	if (delta->old.groups.data)
+		delta->old.groups = shown_groups(delta->changes);
+	return ldap_persist_follow(delta, err);
+}
+
 static int read_delta(struct ldap_delta *delta, struct slice mark, const struct layout *layout,
 		      struct err *err)
 {
@@ -705,16 +723,21 @@ static int read_delta(struct ldap_delta *delta, struct slice mark, const struct 
 								  : "hasSubordinates";
 	delta->people = people_reader_new(dir, layout, delta->old.uids, take_changed_person, delta,
 					  &delta->verdict);
-	return delta->old.way == SYNC_BY_DIRSYNC ? ldap_dirsync_read(delta, layout, err)
-						 : ldap_sync_read(delta, err);
+	if (delta->old.way == SYNC_BY_DIRSYNC)
+		return delta->persist ? ldap_delta_give_up(delta, "DirSync can not be followed")
+				      : ldap_dirsync_read(delta, layout, err);
+	if (ldap_sync_read(delta, err))
+		return -1;
+	return delta->persist ? follow(delta, err) : 0;
 }
 
-int ldap_read_changes(struct directory *base, struct slice mark, const struct layout *layout,
-		      directory_change_fn *fn, void *ctx, enum directory_changes *ret_changes,
-		      char why[DIRECTORY_WHY_MAX], struct err *err)
+int ldap_changes_read(struct ldap_directory *dir, struct slice mark, const struct layout *layout,
+		      directory_change_fn *fn, void *ctx,
+		      const struct ldap_persist_how *persist,
+		      enum directory_changes *ret_changes, char why[DIRECTORY_WHY_MAX],
+		      struct err *err)
 {
-	struct ldap_directory *dir = (struct ldap_directory *)base;
-	struct ldap_delta delta = { .dir = dir, .fn = fn, .ctx = ctx };
+	struct ldap_delta delta = { .dir = dir, .fn = fn, .ctx = ctx, .persist = persist };
 	struct err lost = ERR_INIT;
 	int ret;
 
@@ -745,4 +768,12 @@ int ldap_read_changes(struct directory *base, struct slice mark, const struct la
 	map_release(&delta.named);
 	arena_release(&delta.mem);
 	return ret;
+}
+
+int ldap_read_changes(struct directory *base, struct slice mark, const struct layout *layout,
+		      directory_change_fn *fn, void *ctx, enum directory_changes *ret_changes,
+		      char why[DIRECTORY_WHY_MAX], struct err *err)
+{
+	return ldap_changes_read((struct ldap_directory *)base, mark, layout, fn, ctx, NULL,
+				 ret_changes, why, err);
 }

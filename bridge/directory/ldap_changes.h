@@ -23,6 +23,8 @@
 #define DIRECTORY_CHANGES_MAX 100000
 #define DIRECTORY_CHANGES_FEW 1000
 
+struct ldap_persist_how;
+
 struct ldap_changes {
 	struct arena mem;
 	struct sync_mark mark; /* in the making */
@@ -95,9 +97,20 @@ struct ldap_delta {
 	size_t entries;               /* that it has shown */
 	struct map named;             /* groups that it has shown or called present */
 	bool stopped;                 /* by fn, with *err */
+	const struct ldap_persist_how *persist; /* NULL: only what has changed until now */
+	bool live;                    /* that is over: what comes happens now */
 	char why[DIRECTORY_WHY_MAX];  /* "": can still be told */
 };
 
+/*
+ * What struct directory_ops' read_changes does; with `persist` it goes on until it is stopped
+ * (ldap_persist.h).
+ */
+int ldap_changes_read(struct ldap_directory *dir, struct slice mark, const struct layout *layout,
+		      directory_change_fn *fn, void *ctx,
+		      const struct ldap_persist_how *persist,
+		      enum directory_changes *ret_changes, char why[DIRECTORY_WHY_MAX],
+		      struct err *err);
 /* Everything must be read: the first reason counts. Returns -1. */
 int ldap_delta_give_up(struct ldap_delta *delta, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

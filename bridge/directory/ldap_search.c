@@ -547,6 +547,26 @@ int ldap_search_run(struct ldap_search *search, struct err *err)
 	return ret;
 }
 
+int ldap_search_send(struct ldap_search *search, struct err *err)
+{
+	search->message = -1;
+	if (ask_page(search, err))
+		return -1;
+	return search->lost ? err_at(err, search->lost, search->dir->uri, 0, 0, "%s",
+				     search->lost_why)
+			    : 0;
+}
+
+int ldap_search_take(struct ldap_search *search, LDAPMessage *message, struct err *err)
+{
+	return take_entry(search, message, err);
+}
+
+void ldap_search_stop(struct ldap_search *search)
+{
+	stop_asking(search);
+}
+
 int ldap_search_scope(enum config_scope scope)
 {
 	return scope == SCOPE_SUB ? LDAP_SCOPE_SUBTREE

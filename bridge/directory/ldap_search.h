@@ -106,6 +106,13 @@ int ldap_search_run(struct ldap_search *search, struct err *err);
 bool ldap_follow_note(struct ldap_search *search, char **urls);
 /* Read what was kept. Returns 0 with the verdict saying how complete it was, or -1. */
 int ldap_follow(struct ldap_search *search, struct err *err);
+/*
+ * Its pieces, for who follows several searches with controls at once: ask, hand one entry or
+ * intermediate response to fn or the hooks, stop asking.
+ */
+int ldap_search_send(struct ldap_search *search, struct err *err);
+int ldap_search_take(struct ldap_search *search, LDAPMessage *message, struct err *err);
+void ldap_search_stop(struct ldap_search *search);
 /* libldap's number for a scope. */
 int ldap_search_scope(enum config_scope scope);
 

@@ -243,11 +243,14 @@ static void hash_dn(struct slice norm_dn, unsigned char out[8])
 
 static void keep_container(struct ldap_changes *changes, const char container[SYNC_CONTAINER_BYTES])
 {
-	const char *key = arena_strndup(&changes->mem, container, SYNC_UUID_BYTES);
+	const char *key;
 
-	if (map_set(&changes->container_dns, slice_of(key, SYNC_UUID_BYTES),
-		    changes->containers.len))
-		buf_add(&changes->containers, container, SYNC_CONTAINER_BYTES);
+	if (map_get(&changes->container_dns, slice_of(container, SYNC_UUID_BYTES), NULL))
+		return;
+	key = arena_strndup(&changes->mem, container, SYNC_UUID_BYTES);
+	map_set(&changes->container_dns, slice_of(key, SYNC_UUID_BYTES),
+		changes->containers.len);
+	buf_add(&changes->containers, container, SYNC_CONTAINER_BYTES);
 }
 
 static int judge_container(struct containers *containers, const struct raw_entry *raw,

@@ -12,8 +12,10 @@ chmod 755 "$work"
 # shellcheck source=tests/e2e/changes.sh
 . tests/e2e/changes.sh
 
+reader_pid=
 finish() {
 	trap '' INT TERM
+	[ -z "$reader_pid" ] || kill "$reader_pid" 2>/dev/null || true
 	slapd_stop
 	rm -rf "$work"
 }
@@ -142,6 +144,87 @@ full "a full read before random changes"
 churn 20 12 slapd_modify
 slapd_restart
 churn 3 12 slapd_modify
+
+# --- followed live ---
+# follow NAME: begin to; unfollow NAME [REGEX]: stop, what came must match, and the copy must
+# be what a full read gives.
+mkfifo "$work/stop"
+follow() {
+	"${WRAP[@]}" "$build/tests/tools/read_changes" "$work/dirbridge.yaml" "$work/copy" follow \
+		"${ATTRS[@]}" <"$work/stop" >"$work/live" 2>&1 &
+	reader_pid=$!
+	exec 9>"$work/stop"
+	until_live quiet
+}
+# until_live REGEX: wait until a line says so (or the reader has ended).
+until_live() {
+	for _ in $(seq 1500); do
+		! grep -Eq "^$1" "$work/live" && kill -0 "$reader_pid" 2>/dev/null || return 0
+		sleep 0.02
+	done
+}
+unfollow() {
+	exec 9>&-
+	wait "$reader_pid" || true
+	reader_pid=
+	cp "$work/live" "$work/out"
+	if ! grep -Eq "^changes $2" "$work/out"; then
+		bad "$1" "nothing says /changes $2/"
+	elif [ "$2" = read ] && { ! read_changes compare || ! grep -q '^same [1-9]' "$work/out"; }; then
+		bad "$1" "the copy is not the directory"
+	else
+		ok "$1"
+	fi
+}
+# live NAME REGEX: a change has been made, and comes.
+live() {
+	until_live "$2"
+	if grep -Eq "^$2" "$work/live"; then
+		ok "live: $1"
+	else
+		cp "$work/live" "$work/out"
+		bad "live: $1" "nothing says /$2/"
+	fi
+}
+set_title "$ann" Missed
+follow
+live "what happened before" "entry 0 .* $ann"
+add_person fay "$people"
+live "somebody new" "entry 0 .* uid=fay,ou=people,"
+rename "uid=fay,$people" uid=fay2
+live "a rename" "entry 0 .* uid=fay2,"
+set_title "uid=fay2,$people" Hidden
+live "somebody leaves the filter" "gone 0 "
+set_member add cc-agents "uid=fay2,$people"
+live "a group's member" "entry 1 .* cn=cc-agents,"
+set_title "uid=fay2,$people" Seen
+add_person gus "$people"
+slapd_delete <<<"uid=fay2,$people"
+for i in $(seq 30); do
+	set_title "uid=gus,$people" "Title $i"
+done
+add_person last "$people"
+live "a burst" "entry 0 .* uid=last,"
+unfollow "followed until stopped" read
+delta "where it stopped the next delta begins"
+follow
+add_ou hut "$people"
+add_person ivy "ou=hut,$people"
+live "a person in a new container" "entry 0 .* uid=ivy,"
+rename "ou=hut,$people" ou=cabin
+until_live changes
+unfollow "a container is renamed meanwhile" 'full a container was renamed or moved: "ou=cabin,'
+full "a full read after it"
+follow
+slapd_restart
+until_live changes
+unfollow "the server goes away meanwhile" 'full (the connection was lost|the server tells no more)'
+printf 'x' >"$work/empty.mark"
+cp "$work/copy.mark" "$work/good.mark"
+cp "$work/empty.mark" "$work/copy.mark"
+follow
+unfollow "followed from no mark" 'full the mark of the last read can not be used'
+cp "$work/good.mark" "$work/copy.mark"
 
 # --- containers ---
 rename "ou=annexe,$people" ou=outhouse

@@ -3,12 +3,15 @@
  *
  *   read_changes SETTINGS COPY full [--attr NAME]... [--group NAME]...
  *   read_changes SETTINGS COPY delta ...
+ *   read_changes SETTINGS COPY follow ...
  *   read_changes SETTINGS COPY compare ...
  *
  * full reads everything into COPY (entries) and COPY.mark. delta reads what changed since
  * and brings both up to date; it prints "entry|gone|present SEARCH KEY [DN]", "sweep SEARCH",
- * and "changes read" or "changes full WHY" (then the two stay as they are). compare reads
- * everything and prints "same N" or what differs. "error KIND text" and exit 1 where the
+ * and "changes read" or "changes full WHY" (then the two stay as they are). follow goes on
+ * until there is something on standard input; it prints "quiet" when all that came has been
+ * told and the two are up to date. compare reads everything and prints "same N" or what
+ * differs. "error KIND text" and exit 1 where the
  * directory can not be read.
  */
 #include <signal.h>
@@ -18,6 +21,7 @@
 
 #include "bridge/config/config.h"
 #include "bridge/directory/directory.h"
+#include "bridge/directory/ldap_persist.h"
 #include "scim/base/buf.h"
 #include "scim/base/vec.h"
 
@@ -42,6 +46,7 @@ struct tool {
 	struct layout layout;
 	struct group_names groups;
 	struct copy copy;
+	const char *path;
 	bool print;
 };
 
@@ -268,23 +273,47 @@ static void do_full(struct tool *tool, const char *path)
 	save_mark(tool, path);
 }
 
-static void do_delta(struct tool *tool, const char *path)
+/* The order of the rows is the file's then; keys find theirs again. */
+static void save_all(struct tool *tool)
 {
+	struct copy again = { 0 };
+
+	save(&tool->copy, tool->path);
+	save_mark(tool, tool->path);
+	load(&again, tool->path);
+	release(&tool->copy);
+	tool->copy = again;
+}
+
+static bool when_quiet(void *ctx)
+{
+	save_all(ctx);
+	printf("quiet\n");
+	fflush(stdout);
+	return false;
+}
+
+static void do_delta(struct tool *tool, bool follow)
+{
+	struct ldap_persist_how how = { take, when_quiet, tool, 0 };
 	enum directory_changes changes;
 	char why[DIRECTORY_WHY_MAX], file[512];
 	struct err err = ERR_INIT;
 	struct buf mark;
+	struct slice text;
 
-	load(&tool->copy, path);
+	load(&tool->copy, tool->path);
 	for (size_t i = 0; i < tool->copy.rows.count; i++)
 		tool->copy.rows.items[i].named = false;
-	snprintf(file, sizeof(file), "%s.mark", path);
+	snprintf(file, sizeof(file), "%s.mark", tool->path);
 	buf_init(&mark, COPY_BYTES_MAX);
 	if (buf_read_file(&mark, file, &err))
 		die("", &err);
+	text = slice_of(mark.data, mark.len);
 	tool->print = true;
-	if (tool->dir->ops->read_changes(tool->dir, slice_of(mark.data, mark.len), &tool->layout,
-					 take, tool, &changes, why, &err))
+	if (follow ? ldap_persist(tool->dir, text, &tool->layout, &how, &changes, why, &err)
+		   : tool->dir->ops->read_changes(tool->dir, text, &tool->layout, take, tool,
+						  &changes, why, &err))
 		die("", &err);
 	buf_release(&mark);
 	if (changes == CHANGES_FULL) {
@@ -292,8 +321,7 @@ static void do_delta(struct tool *tool, const char *path)
 		return;
 	}
 	printf("changes read\n");
-	save(&tool->copy, path);
-	save_mark(tool, path);
+	save_all(tool);
 }
 
 static void do_compare(struct tool *tool, const char *path)
@@ -338,7 +366,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 4) {
-		fprintf(stderr, "usage: read_changes SETTINGS COPY full|delta|compare [OPTION]...\n");
+		fprintf(stderr, "usage: read_changes SETTINGS COPY full|delta|follow|compare [OPTION]...\n");
 		return 2;
 	}
 	layout_init(&tool.layout);
@@ -352,12 +380,15 @@ int main(int argc, char **argv)
 	if (config_load(argv[1], &config, &diags))
 		die("settings: ", &diags.items[0]);
 	tool.config = config;
+	tool.path = argv[2];
 	if (directory_open(config, clock_system(), &tool.dir, &err))
 		die("", &err);
 	if (strcmp(argv[3], "full") == 0)
 		do_full(&tool, argv[2]);
 	else if (strcmp(argv[3], "delta") == 0)
-		do_delta(&tool, argv[2]);
+		do_delta(&tool, false);
+	else if (strcmp(argv[3], "follow") == 0)
+		do_delta(&tool, true);
 	else
 		do_compare(&tool, argv[2]);
 	tool.dir->ops->disconnect(tool.dir);
