@@ -26,7 +26,7 @@ endif
 # Only asked for when something is compiled, so that `make deps` runs before they are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
-LIBS = $(PKG_LIBS) -llber -lm
+LIBS = $(PKG_LIBS) -llber -lresolv -lm
 
 ifeq ($(V),0)
 Q = @

@@ -493,7 +493,10 @@ static void check_whole(struct loader *load)
 	struct config *config = load->config;
 	bool ldap = config->directory.kind == DIRECTORY_LDAP;
 
-	need(load, !ldap || config->directory.uris.count, "directory.uri", "missing");
+	need(load, !ldap || config->directory.uris.count || config->directory.domain,
+	     "directory.uri", "missing; or give directory.domain");
+	need(load, !config->directory.uris.count || !config->directory.domain, "directory.domain",
+	     "only one of directory.uri and directory.domain can be given");
 	need(load, ldap || config->directory.ldif, "directory.ldif",
 	     "missing; it names the file to read");
 	need(load, config->directory.people.count, "directory.people",

@@ -53,6 +53,7 @@ enum config_directory { DIRECTORY_LDAP, DIRECTORY_LDIF };
 enum config_bind { BIND_SIMPLE, BIND_ANONYMOUS, BIND_EXTERNAL, BIND_GSSAPI };
 enum config_tls { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRSYNC };
+enum config_srv { SRV_LDAPS, SRV_LDAP };
 enum config_referrals { REFERRALS_FAIL, REFERRALS_IGNORE, REFERRALS_FOLLOW };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -61,6 +62,8 @@ struct config {
 	struct {
 		unsigned kind; /* enum config_directory */
 		struct config_texts uris;
+		const char *domain, *dns_server;
+		unsigned srv_scheme; /* enum config_srv */
 		bool start_tls;
 		const char *tls_ca_file; /* NULL = the system's; so for all texts not set */
 		unsigned tls_min; /* enum config_tls */
@@ -76,7 +79,8 @@ struct config {
 		unsigned page_size, connect_timeout_s, timeout_s;
 		const char *ldif;
 		unsigned max_drop_percent;
-		unsigned referrals; /* enum config_referrals */
+		unsigned referrals; /* enum config_srv { SRV_LDAPS, SRV_LDAP };
+enum config_referrals */
 		unsigned changes; /* enum config_changes */
 		unsigned full_every_h;
 	} directory;

@@ -293,6 +293,7 @@ static void free_directory(struct directory *base)
 	membership_free(dir->membership);
 	ldap_changes_free(dir->changes);
 	arena_release(&dir->scratch);
+	arena_release(&dir->servers_mem);
 	mem_free(dir);
 }
 

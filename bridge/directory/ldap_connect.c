@@ -189,11 +189,13 @@ static int connect_to(struct ldap_directory *dir, const char *uri, struct err *e
 
 int ldap_directory_connect(struct ldap_directory *dir, struct err *err)
 {
-	const struct config_texts *uris = &dir->config->directory.uris;
+	const struct config_texts *uris = &dir->servers;
 	struct err first = ERR_INIT;
 
 	if (dir->ld)
 		return 0;
+	if (ldap_servers_find(dir, err))
+		return -1;
 	for (unsigned i = 0; i < uris->count; i++) {
 		unsigned server = (dir->server + i) % uris->count;
 		struct err why = ERR_INIT;
@@ -224,7 +226,7 @@ int ldap_directory_reconnect(struct ldap_directory *dir, struct err *err)
 
 unsigned ldap_directory_count(const struct ldap_directory *dir)
 {
-	return dir->config->directory.uris.count;
+	return dir->servers.count;
 }
 
 void ldap_directory_disconnect(struct ldap_directory *dir)

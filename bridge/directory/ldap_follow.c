@@ -147,6 +147,7 @@ static void prepare(const struct ldap_directory *dir, const struct target *targe
 	*config = *dir->config;
 	*uri = target->uri;
 	config->directory.uris = (struct config_texts){ uri, 1 };
+	config->directory.domain = NULL;
 	if (target->is_plain && ldap_conn_has_tls(dir->conn))
 		config->directory.start_tls = true;
 	*ret = (struct ldap_directory){ .base = dir->base, .config = config,

@@ -34,7 +34,9 @@ struct ldap_directory {
 	struct ldap_conn *conn; /* NULL = not connected */
 	LDAP *ld;               /* of conn */
 	const char *uri;        /* of conn */
-	unsigned server;        /* its place in the list; the next attempt begins there */
+	struct config_texts servers; /* count 0 = not known yet */
+	unsigned server;        /* place in `servers` of uri; the next attempt begins there */
+	struct arena servers_mem;
 	bool pages;             /* its server has sent a page control */
 	struct membership *membership;
 	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
@@ -64,6 +66,8 @@ int ldap_read_groups(struct directory *base, const struct group_names *wanted,
  */
 bool ldap_has_primary_groups(struct ldap_directory *dir);
 
+/* Fill `servers`, unless that is done: from the settings, or by DNS. */
+int ldap_servers_find(struct ldap_directory *dir, struct err *err);
 /* Connect and log in, unless that is done. Returns 0, or -1 with *err. */
 int ldap_directory_connect(struct ldap_directory *dir, struct err *err);
 /* The same anew, beginning with the server after the one that was used. */

@@ -17,7 +17,41 @@ chmod 755 "$work"
 finish() {
 	trap '' INT TERM
 	mock_stop
+	dns_stop
 	rm -rf "$work"
+}
+DNS_PID='' DNS_SERVER=''
+dns_stop() {
+	[ -z "$DNS_PID" ] || { kill "$DNS_PID" 2>/dev/null; wait "$DNS_PID" 2>/dev/null; } || true
+	DNS_PID=''
+}
+# dns_start RCODE [PRIORITY:WEIGHT:PORT:HOST]...: answers every question so, by UDP.
+dns_start() {
+	dns_stop
+	rm -f "$work/dns.port"
+	python3 - "$work/dns.port" "$@" <<-'X' &
+		import os, socket, struct, sys
+		def name(text):
+		    return b"".join(bytes([len(l)]) + l.encode() for l in text.split(".") if l) + b"\0"
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("127.0.0.1", 0))
+		with open(sys.argv[1] + ".new", "w") as f:
+		    f.write(str(s.getsockname()[1]))
+		os.rename(sys.argv[1] + ".new", sys.argv[1])
+		while True:
+		    asked, who = s.recvfrom(2000)
+		    end = asked.index(b"\0", 12) + 5
+		    found = b""
+		    for one in sys.argv[3:]:
+		        priority, weight, port, host = one.split(":")
+		        data = struct.pack(">3H", int(priority), int(weight), int(port)) + name(host)
+		        found += struct.pack(">3HIH", 0xC00C, 33, 1, 300, len(data)) + data
+		    head = asked[:2] + struct.pack(">5H", 0x8180 | int(sys.argv[2]), 1, len(sys.argv) - 3, 0, 0)
+		    s.sendto(head + asked[12:end] + found, who)
+	X
+	DNS_PID=$!
+	while [ ! -e "$work/dns.port" ]; do sleep 0.05; done
+	DNS_SERVER=127.0.0.1:$(cat "$work/dns.port")
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -228,6 +262,43 @@ reads "or not at all" '^reason the reference to .* can not be followed: .*StartT
 settings "referrals: follow" "groups: {base: \"ou=people,$SLAPD_BASE\", filter: (objectClass=groupOfNames)}"
 faults where=people "reference=$MOCK_LDAP/ou=groups,$SLAPD_BASE"
 reads "groups that are elsewhere" '^groups complete 2$' --group all
+settings
+
+# --- servers by DNS ---------------------------------------------------------------------------
+faults
+port=${MOCK_LDAP##*:}
+by_dns() { settings "uri:" "domain: localhost" "srv_scheme: ldap" "dns_server: $DNS_SERVER" "connect_timeout: 2" "$@"; }
+dns_start 0 "0:100:$port:localhost"
+by_dns
+reads "the server that DNS names" "^people complete $PEOPLE$" --count
+dns_start 0 "20:0:$port:localhost" "10:50:1:localhost" "10:0:1:localhost"
+by_dns
+reads "the next one when the first is down" "^people complete $PEOPLE$" --count
+dns_start 0 "0:1:$port:ldap.elsewhere.example" "1:1:$port:LOCALHOST."
+by_dns
+reads "one outside the domain is not used" 'ldap.elsewhere.example is outside localhost' --count
+reads "and one inside is" "^people complete $PEOPLE$" --count
+dns_start 0 "0:1:$port:notlocalhost"
+by_dns
+fails "only servers outside the domain" $REFUSED 'all servers that DNS names are outside' --count
+dns_start 0 "0:0:0:."
+by_dns
+fails "the domain says it has none" '[0-9]+' 'no such service' --count
+dns_start 3
+by_dns
+fails "no such domain" '[0-9]+' 'no DNS name _ldap._tcp.localhost' --count
+dns_start 2
+by_dns
+fails "the DNS server fails" $NET '_ldap._tcp.localhost' --count
+dns_stop
+by_dns "connect_timeout: 1"
+fails "no DNS server" $NET 'no DNS server answers for _ldap' --count
+by_dns "dns_server: localhost"
+fails "no address of a DNS server" $INVALID 'no address like' --count
+dns_start 0 "0:100:389:localhost"
+by_dns "srv_scheme:"
+fails "ldaps: port 636 for 389" $NET 'ldaps://localhost:636' --count
+dns_stop
 settings
 
 echo "$passed passed, $failed failed"
