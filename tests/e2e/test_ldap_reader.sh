@@ -138,7 +138,7 @@ settings
 # --- values in parts ------------------------------------------------------------------------
 faults
 in_group "all values at once" $PEOPLE
-asked "no base search for what came whole" 'len([s for s in c["searches"] if s["scope"] == 0])' 0
+asked "no base search for what came whole" 'len([s for s in c["searches"] if s["scope"] == 0 and s["base"]])' 0
 for n in 1 2 7 24 25 29 30; do
 	faults range=$n
 	in_group "$n values at a time" $PEOPLE
