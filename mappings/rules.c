@@ -134,6 +134,7 @@ void rules_free(struct rules *rules)
 	vec_release(&rules->blocks);
 	vec_release(&rules->origins);
 	vec_release(&rules->group_origins);
+	vec_release(&rules->attribute_origins);
 	vec_release(&rules->files);
 	arena_release(&rules->mem);
 	mem_free(rules);
@@ -157,6 +158,11 @@ const struct group_names *rules_groups(const struct rules *rules)
 origin_id rules_group_origin(const struct rules *rules, unsigned group)
 {
 	return group < rules->group_origins.count ? rules->group_origins.items[group] : 0;
+}
+
+origin_id rules_attribute_origin(const struct rules *rules, unsigned slot)
+{
+	return slot < rules->attribute_origins.count ? rules->attribute_origins.items[slot] : 0;
 }
 
 size_t rules_origin_count(const struct rules *rules)

@@ -43,6 +43,8 @@ const struct layout *rules_layout(const struct rules *rules);
 const struct group_names *rules_groups(const struct rules *rules);
 /* Where a group is named first: for "not in the read" messages. */
 origin_id rules_group_origin(const struct rules *rules, unsigned group);
+/* The same of an attribute, by its slot. */
+origin_id rules_attribute_origin(const struct rules *rules, unsigned slot);
 /* Origins are 0 < id < count. */
 size_t rules_origin_count(const struct rules *rules);
 const struct origin *rules_origin(const struct rules *rules, origin_id id);

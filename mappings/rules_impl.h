@@ -105,7 +105,7 @@ struct rules {
 	bool uses_now; /* any expression */
 	VEC(struct people_block) blocks;
 	VEC(struct origin) origins; /* [0] is unused */
-	VEC(origin_id) group_origins;
+	VEC(origin_id) group_origins, attribute_origins; /* where each is named first */
 	VEC(struct rule_file) files;
 };
 

@@ -24,9 +24,11 @@ static int diagnose(struct rules_loader *load, const struct yaml_node *node, siz
 	return -1;
 }
 
-/* Groups named by the expression just compiled belong to this origin. */
-static void note_groups(struct rules *rules, origin_id origin)
+/* Groups and attributes named by the expression just compiled belong to this origin. */
+static void note_names(struct rules *rules, origin_id origin)
 {
+	while (rules->attribute_origins.count < rules->layout.names.count)
+		vec_push(&rules->attribute_origins, origin);
 	while (rules->group_origins.count < rules->groups.names.count)
 		vec_push(&rules->group_origins, origin);
 }
@@ -42,7 +44,7 @@ static int compile(struct rules_loader *load, const struct yaml_node *node, size
 		err_place(&err, node->file, 0, 0);
 		return diagnose(load, node, offset, &err);
 	}
-	note_groups(load->rules, origin);
+	note_names(load->rules, origin);
 	load->rules->uses_now |= cel_program_uses_now(*ret);
 	return 0;
 }

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "bridge/directory/schema.h"
+#include "bridge/log.h"
 #include "bridge/run.h"
 
 #include "scim/base/banned.h"
@@ -27,6 +29,38 @@ static unsigned long count_problems(const struct run *run)
 	return people;
 }
 
+/* An attribute that the directory does not have is absent from everybody: a typo, mostly. */
+static void check_attribute(struct run *run, const struct dir_schema *schema, unsigned slot)
+{
+	const char *name = rules_layout(run->rules)->names.items[slot], *nearest;
+	char place[512];
+
+	if (dir_schema_find(schema, slice_of(name, strcspn(name, ";"))))
+		return;
+	nearest = dir_schema_nearest(schema, name);
+	rules_origin_text(run->rules, rules_attribute_origin(run->rules, slot), place,
+			  sizeof(place));
+	log_line(LOG_WARN, "%s: the directory's schema has no attribute \"%s\"%s%s%s", place, name,
+		 nearest ? "; nearest: \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
+}
+
+static void check_schema(struct run *run)
+{
+	struct dir_schema schema;
+	struct err err = ERR_INIT;
+
+	if (!run->directory || !run->directory->ops->read_schema)
+		return;
+	dir_schema_init(&schema);
+	if (run->directory->ops->read_schema(run->directory, &schema, &err))
+		log_line(LOG_WARN, "attribute names were not checked: %s", err.text);
+	else
+		for (unsigned i = 0; i < rules_layout(run->rules)->names.count; i++)
+			check_attribute(run, &schema, i);
+	run->directory->ops->disconnect(run->directory);
+	dir_schema_release(&schema);
+}
+
 static enum exit_code check_online(struct run *run, bool quiet)
 {
 	static const enum catalogue_kind kinds[] = { CAT_ROLE, CAT_DIVISION, CAT_SKILL,
@@ -37,6 +71,7 @@ static enum exit_code check_online(struct run *run, bool quiet)
 
 	if (code)
 		return code;
+	check_schema(run);
 	frozen = count_problems(run);
 	if (!quiet) {
 		print_verdict("directory", &run->people);

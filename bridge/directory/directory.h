@@ -23,6 +23,7 @@
 struct config;
 struct membership; /* resolved groups, directory/groups.h */
 struct group_path;
+struct dir_schema; /* directory/schema.h */
 
 /* Return 0 to go on, -1 (with *err set by the callback) to stop the read. */
 typedef int directory_entry_fn(void *ctx, const struct entry *entry, struct err *err);
@@ -115,6 +116,11 @@ struct directory_ops {
 	 */
 	void (*group_path)(struct directory *dir, const struct entry *entry, unsigned wanted,
 			   struct arena *mem, struct group_path *ret_path);
+	/*
+	 * The attributes that the server knows, added to `schema`. NULL where there is no
+	 * schema (files). -1 with *err when it can not be read.
+	 */
+	int (*read_schema)(struct directory *dir, struct dir_schema *schema, struct err *err);
 	/* Close connections; a later read opens them again. */
 	void (*disconnect)(struct directory *dir);
 	void (*free)(struct directory *dir);

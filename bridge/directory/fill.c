@@ -93,6 +93,7 @@ void fill_release(struct fill *fill)
 {
 	vec_release(&fill->values);
 	arena_release(&fill->scratch);
+	arena_release(&fill->names);
 	mem_free(fill->answers);
 }
 
@@ -157,6 +158,35 @@ static int find_plain(struct fill *fill, const char *name, size_t len)
 	return find_name(fill, name, (size_t)(semi - name));
 }
 
+static int find_alias(const struct fill *fill, struct slice name)
+{
+	for (unsigned i = 0; i < fill->alias_count; i++)
+		if (text_cmp_nocase(fill->aliases[i].name, strlen(fill->aliases[i].name),
+				    name.data, name.len) == 0)
+			return (int)i;
+	return -1;
+}
+
+void fill_alias(struct fill *fill, struct slice name, int slot)
+{
+	unsigned at = fill->alias_count;
+
+	if (at == FILL_ALIASES_MAX)
+		return;
+	fill->aliases[at].name = arena_strndup(&fill->names, name.data, name.len);
+	fill->aliases[at].slot = slot;
+	fill->alias_count++;
+}
+
+bool fill_is_strange(const struct fill *fill, struct slice name)
+{
+	const char *semi = memchr(name.data, ';', name.len);
+	size_t len = semi ? (size_t)(semi - name.data) : name.len;
+
+	return fill->alias_count < FILL_ALIASES_MAX && find_name(fill, name.data, len) < 0 &&
+	       find_alias(fill, name) < 0;
+}
+
 int fill_slot_find(struct fill *fill, const char *name, size_t len)
 {
 	int found = find_name(fill, name, len);
@@ -164,6 +194,11 @@ int fill_slot_find(struct fill *fill, const char *name, size_t len)
 
 	if (found < 0)
 		found = find_plain(fill, name, len);
+	if (found < 0 && fill->alias_count) {
+		int alias = find_alias(fill, slice_of(name, len));
+
+		found = alias < 0 ? -1 : fill->aliases[alias].slot;
+	}
 	if (found < 0)
 		return -1;
 	slot = &fill->slots[found];

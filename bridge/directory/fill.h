@@ -18,6 +18,7 @@
 #include "mappings/sid.h"
 
 #define ENTRY_ID_BYTES_MAX 256
+#define FILL_ALIASES_MAX 64
 #define FILL_SLOTS_MAX (LAYOUT_SLOTS_MAX + 5)
 
 struct membership;
@@ -44,6 +45,9 @@ struct fill {
 	struct fill_slot slots[FILL_SLOTS_MAX];
 	struct attr_values attrs[FILL_SLOTS_MAX];
 	int16_t hash[2048];   /* of lower-case names; slot or -1 */
+	struct { const char *name; int slot; } aliases[FILL_ALIASES_MAX]; /* in `names` */
+	unsigned alias_count;
+	struct arena names;
 	int last;             /* slot filled last, -1 = none */
 	int16_t next[FILL_SLOTS_MAX + 1]; /* by last + 1: the slot that followed last time */
 	bool too_many;        /* an attribute has more than ENTRY_VALUES_MAX values */
@@ -75,6 +79,14 @@ void fill_primary_groups(struct fill *fill, bool from_file);
 
 /* Names to ask a server for: NULL-terminated, in `mem`. */
 const char **fill_names(const struct fill *fill, struct arena *mem);
+
+/*
+ * The server calls an attribute so (RFC 4512 section 2.5: it answers with its own name for
+ * what was asked for by another, or by OID); slot -1 = nobody wants it.
+ */
+void fill_alias(struct fill *fill, struct slice name, int slot);
+/* Was this name never met: neither asked for, with any options, nor given to fill_alias? */
+bool fill_is_strange(const struct fill *fill, struct slice name);
 
 void fill_start(struct fill *fill);
 int fill_slot_find(struct fill *fill, const char *name, size_t len);

@@ -3,6 +3,7 @@
 #include "bridge/directory/filter.h"
 #include "bridge/directory/ldap_changes.h"
 #include "bridge/directory/ldap_people.h"
+#include "bridge/log.h"
 #include "mappings/dn.h"
 
 #include "scim/base/banned.h"
@@ -18,6 +19,8 @@ struct people_reader {
 	bool watched;
 	bool uids;    /* read them whatever the groups say */
 	unsigned number; /* of the search that runs */
+	bool schema_read;
+	struct dir_schema schema;
 	bool keep_ids;  /* in `seen`, with the attempt that met them */
 	struct seen_ids seen;
 	uint64_t attempt, first_attempt; /* of all searches; of this one */
@@ -54,6 +57,26 @@ static void begin_attempt(void *ctx)
 	reader->attempt++;
 }
 
+/*
+ * A name that was not asked for: another name of one that was, or not wanted by anybody. The
+ * schema is read for the first of them only.
+ */
+static int resolve_name(struct people_reader *reader, struct slice name)
+{
+	struct err why = ERR_INIT;
+	int slot;
+
+	if (!fill_is_strange(reader->fill, name))
+		return -1;
+	if (!reader->schema_read && ldap_read_schema(&reader->dir->base, &reader->schema, &why))
+		log_line(LOG_WARN, "\"%.*s\" came, which was not asked for; what it is can not be seen: %s",
+			 (int)(name.len < 60 ? name.len : 60), name.data, why.text);
+	reader->schema_read = true;
+	slot = ldap_schema_slot(&reader->schema, reader->fill, name);
+	fill_alias(reader->fill, name, slot);
+	return slot < 0 ? -1 : fill_slot(reader->fill, name.data, name.len);
+}
+
 static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 {
 	struct people_reader *reader = ctx;
@@ -70,6 +93,8 @@ static int take_person(void *ctx, const struct raw_entry *raw, struct err *err)
 		int slot = fill_slot(fill, name.data, name.len);
 
 		ldap_changes_note(reader->dir->changes, name, values);
+		if (slot < 0)
+			slot = resolve_name(reader, name);
 		if (slot < 0)
 			continue;
 		while (raw_entry_value(&values, &value))
@@ -174,11 +199,14 @@ static void start_filling(struct people_reader *reader, const struct layout *lay
 	reader->attrs = arena_array(&reader->mem, count + 2, sizeof(*reader->attrs));
 	memcpy(reader->attrs, names, count * sizeof(*names));
 	reader->attrs[count] = extra;
+	if (extra)
+		fill_alias(reader->fill, slice_str(extra), -1);
 }
 
 static void stop_filling(struct people_reader *reader)
 {
 	seen_ids_release(&reader->seen);
+	dir_schema_release(&reader->schema);
 	fill_release(reader->fill);
 	mem_free(reader->fill);
 }
@@ -292,7 +320,6 @@ static void free_directory(struct directory *base)
 	ldap_directory_disconnect(dir);
 	membership_free(dir->membership);
 	ldap_changes_free(dir->changes);
-	arena_release(&dir->scratch);
 	arena_release(&dir->servers_mem);
 	mem_free(dir);
 }
@@ -307,6 +334,7 @@ static const struct directory_ops ldap_ops = {
 	.group_path = group_path,
 	.mark = ldap_mark,
 	.read_changes = ldap_read_changes,
+	.read_schema = ldap_read_schema,
 	.disconnect = disconnect,
 	.free = free_directory,
 };

@@ -200,7 +200,6 @@ static int follow_url(struct ldap_search *search, const char *url, struct err *w
 	else if (why->kind == ERR_AUTH)
 		map_set(&follows->refused, slice_str(target.uri), 1);
 	ldap_directory_disconnect(&other);
-	arena_release(&other.scratch);
 	return ret;
 }
 

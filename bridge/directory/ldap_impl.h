@@ -41,7 +41,6 @@ struct ldap_directory {
 	struct membership *membership;
 	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
 	enum { PRIMARY_UNKNOWN, PRIMARY_NONE, PRIMARY_SOME } primary_groups;
-	struct arena scratch;
 };
 
 enum ldap_scheme { SCHEME_LDAP, SCHEME_LDAPS, SCHEME_LDAPI };

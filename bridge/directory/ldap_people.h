@@ -6,6 +6,7 @@
 #define BRIDGE_DIRECTORY_LDAP_PEOPLE_H
 
 #include "bridge/directory/ldap_search.h"
+#include "bridge/directory/schema.h"
 
 struct people_reader;
 
@@ -20,5 +21,11 @@ void people_reader_free(struct people_reader *reader);
 /* The configured search, with the reader's fn and ctx. */
 void people_reader_search(struct people_reader *reader, const struct config_search *config,
 			  struct ldap_search *ret_search);
+
+/* struct directory_ops' read_schema. */
+int ldap_read_schema(struct directory *base, struct dir_schema *schema, struct err *err);
+/* The slot that was asked for by another name of this attribute, or by its OID; -1 = none. */
+int ldap_schema_slot(const struct dir_schema *schema, const struct fill *fill,
+		     struct slice description);
 
 #endif

@@ -279,8 +279,8 @@ static int take_entry(struct ldap_search *search, LDAPMessage *message, struct e
 		verdict_spoil(search->verdict, "the server sent an entry that can not be read");
 		return 0;
 	}
-	arena_reset(&dir->scratch);
-	entry.dn = slice_of(arena_strndup(&dir->scratch, dn.bv_val, dn.bv_len), dn.bv_len);
+	arena_reset(&search->scratch);
+	entry.dn = slice_of(arena_strndup(&search->scratch, dn.bv_val, dn.bv_len), dn.bv_len);
 	if (search->control)
 		ldap_get_entry_controls(dir->ld, message, &entry.controls);
 	ret = search->fn(search->ctx, &entry, err);
@@ -427,6 +427,7 @@ static void end_search(struct ldap_search *search)
 	ber_memfree(search->cookie.bv_val);
 	mem_free((void *)(uintptr_t)search->page_dn.data);
 	vec_release(&search->ahead);
+	arena_release(&search->scratch);
 	search->first = 0;
 	search->cookie = (struct berval){ 0 };
 	search->page_dn = slice_of(NULL, 0);

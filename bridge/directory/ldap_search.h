@@ -84,6 +84,7 @@ struct ldap_search {
 
 	enum err_kind lost; /* ERR_NONE = not: no connection, no answer, or a busy server */
 	char lost_why[240];
+	struct arena scratch; /* of one entry; fn may make searches of its own */
 	int message; /* request on its way, -1 = none: all has come */
 	bool paged;  /* the server has sent a page control */
 	struct berval cookie;

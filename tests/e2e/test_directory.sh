@@ -228,6 +228,13 @@ settings "groups: {base: \"$SLAPD_BASE\", filter: \"(|(objectClass=groupOfNames)
 reads "a group that is not there is unknown" '\[no-such\]=unknown' --group no-such
 reads "and spoils the verdict" '^reason .*no group "no-such"' --group no-such
 
+# --- attributes by another name ---
+settings
+reads "by OID" '2\.5\.4\.4=[^ ]' --attr 2.5.4.4
+reads "by another name" ' surname=[^ ]' --attr surname
+reads "both, in each entry" 'digest entries=500 values=1000 ' --count --attr 2.5.4.3 --attr userid
+reads "one that the server does not know" '^people complete 500$' --count --attr 1.2.3.4.5
+
 # --- connections that fail ---
 settings
 printf 'wrong' >"$work/wrong.password"
