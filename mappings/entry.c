@@ -52,20 +52,23 @@ void group_names_init(struct group_names *groups)
 void group_names_release(struct group_names *groups)
 {
 	vec_release(&groups->names);
+	map_release(&groups->index);
 	arena_release(&groups->mem);
 }
 
 /* Byte for byte: two spellings of one DN are two names here, and resolve to one group. */
 unsigned group_names_add(struct group_names *groups, const char *name, size_t len)
 {
-	for (size_t i = 0; i < groups->names.count; i++) {
-		const char *known = groups->names.items[i];
+	unsigned count = (unsigned)groups->names.count;
+	const char *copy;
+	uint64_t index;
 
-		if (strlen(known) == len && memcmp(known, name, len) == 0)
-			return (unsigned)i;
-	}
-	vec_push(&groups->names, arena_strndup(&groups->mem, name, len));
-	return (unsigned)groups->names.count - 1;
+	if (map_get(&groups->index, slice_of(name, len), &index))
+		return (unsigned)index;
+	copy = arena_strndup(&groups->mem, name, len);
+	map_set(&groups->index, slice_of(copy, len), count);
+	vec_push(&groups->names, copy);
+	return count;
 }
 
 static int value_cmp(const void *a, const void *b)

@@ -45,6 +45,7 @@ struct attr_values {
  */
 struct group_names {
 	VEC(const char *) names;  /* DN or plain name, as written in the rule */
+	struct map index;         /* of a name in names */
 	struct arena mem;
 };
 

@@ -11,11 +11,23 @@
 
 #include "scim/base/banned.h"
 
+/*
+ * Names of the rules' groups by what a case may call them: the text without case, a DN in its
+ * normal form. Several rules may name one group in several ways.
+ */
+struct group_index {
+	struct map first;  /* of a key: place of a group, + 1 */
+	unsigned *next[2]; /* of a group: the one with the same text, with the same DN */
+};
+
+enum { BY_TEXT, BY_DN };
+
 struct binder {
 	struct rule_tests *tests;
 	const struct rules *rules;
 	const struct rule_test_world *world;
 	struct diags *diags;
+	struct group_index index;
 	struct attr_values *attrs; /* of the case at work */
 };
 
@@ -162,44 +174,96 @@ static int bind_read(struct binder *b, struct test_case *test)
 
 /* --- groups ------------------------------------------------------------------------------ */
 
-/* A DN is the group of this DN, and the one that a rule calls by its cn. */
-static bool names_group(struct binder *b, const char *given, const char *rule)
+static const char *folded(struct arena *mem, const char *text, size_t len, int how)
 {
-	struct arena *mem = &b->tests->bound;
-	struct err err = ERR_INIT;
-	struct slice x, y, cn;
+	char *key = arena_printf(mem, "%d%.*s", how, (int)len, text);
 
-	if (text_eq_nocase(given, rule))
-		return true;
-	if (!dn_looks_like(given, strlen(given)))
-		return false;
-	if (!dn_looks_like(rule, strlen(rule)))
-		return dn_part(mem, given, strlen(given), "cn", &cn, &err) == 0 &&
-		       text_cmp_nocase(cn.data, cn.len, rule, strlen(rule)) == 0;
-	return dn_normalize(mem, given, strlen(given), &x, &err) == 0 &&
-	       dn_normalize(mem, rule, strlen(rule), &y, &err) == 0 && slice_eq(x, y);
+	if (how == BY_TEXT)
+		text_lower(key, len + 1);
+	return key;
 }
 
-static int bind_group(struct binder *b, const struct yaml_node *node, unsigned char *answers,
-		      enum group_answer answer)
+/* Key of a name as a DN, or NULL when it is none. */
+static const char *dn_key(struct arena *mem, const char *name)
+{
+	struct err err = ERR_INIT;
+	struct slice norm;
+
+	if (!dn_looks_like(name, strlen(name)) ||
+	    dn_normalize(mem, name, strlen(name), &norm, &err))
+		return NULL;
+	return folded(mem, norm.data, norm.len, BY_DN);
+}
+
+static void index_group(struct binder *b, unsigned group, int how, const char *key)
+{
+	uint64_t first = 0;
+
+	map_get(&b->index.first, slice_str(key), &first);
+	b->index.next[how][group] = (unsigned)first;
+	map_set(&b->index.first, slice_str(key), group + 1);
+}
+
+static void index_groups(struct binder *b)
 {
 	const struct group_names *groups = &b->rules->groups;
-	bool known = false, twice = false;
-	int near;
+	struct arena *mem = &b->tests->bound;
 
-	for (size_t i = 0; i < groups->names.count; i++) {
-		if (!names_group(b, node->text.data, groups->names.items[i]))
-			continue;
-		known = true;
-		twice |= answers[i] != GROUP_NO && answers[i] != answer;
-		answers[i] = (unsigned char)answer;
+	for (int how = BY_TEXT; how <= BY_DN; how++)
+		b->index.next[how] = arena_array(mem, groups->names.count + 1, sizeof(unsigned));
+	for (unsigned i = 0; i < groups->names.count; i++) {
+		const char *name = groups->names.items[i], *dn = dn_key(mem, name);
+
+		index_group(b, i, BY_TEXT, folded(mem, name, strlen(name), BY_TEXT));
+		if (dn)
+			index_group(b, i, BY_DN, dn);
 	}
-	if (twice)
-		return rule_test_complain(b->diags, node, "group \"%s\" is in groups and in "
-					  "unknown_groups", node->text.data);
-	if (known)
-		return 0;
-	near = text_nearest(node->text.data, groups->names.items, groups->names.count);
+}
+
+/* What a case says of the groups of one key. */
+struct said {
+	unsigned char *answers;
+	enum group_answer answer;
+	bool known, twice;
+};
+
+static void say_group(const struct binder *b, int how, const char *key, struct said *said)
+{
+	uint64_t at = 0;
+
+	map_get(&b->index.first, slice_str(key), &at);
+	for (; at; at = b->index.next[how][at - 1]) {
+		unsigned char *answer = &said->answers[at - 1];
+
+		said->known = true;
+		said->twice |= *answer != GROUP_NO && *answer != said->answer;
+		*answer = (unsigned char)said->answer;
+	}
+}
+
+/* A DN is the group of this DN, and the one that a rule calls by its cn. */
+static void say_name(struct binder *b, const char *name, struct said *said)
+{
+	struct arena *mem = &b->tests->bound;
+	const char *dn = dn_key(mem, name);
+	struct err err = ERR_INIT;
+	struct slice cn;
+
+	say_group(b, BY_TEXT, folded(mem, name, strlen(name), BY_TEXT), said);
+	if (!dn)
+		return;
+	say_group(b, BY_DN, dn, said);
+	if (dn_part(mem, name, strlen(name), "cn", &cn, &err) == 0)
+		say_group(b, BY_TEXT, folded(mem, cn.data, cn.len, BY_TEXT), said);
+}
+
+static int unknown_group(struct binder *b, const struct yaml_node *node)
+{
+	const struct group_names *groups = &b->rules->groups;
+	int near = -1;
+
+	if (b->diags->total < DIAGS_MAX) /* the rest is only counted */
+		near = text_nearest(node->text.data, groups->names.items, groups->names.count);
 	if (near < 0 && node->plain && dn_looks_like(node->text.data, node->text.len) &&
 	    !strchr(node->text.data, ','))
 		return rule_test_complain(b->diags, node, "no rule names group \"%s\"; a DN with "
@@ -208,6 +272,18 @@ static int bind_group(struct binder *b, const struct yaml_node *node, unsigned c
 				  node->text.data, near < 0 ? "" : "; nearest: \"",
 				  near < 0 ? "" : groups->names.items[near],
 				  near < 0 ? "" : "\"");
+}
+
+static int bind_group(struct binder *b, const struct yaml_node *node, unsigned char *answers,
+		      enum group_answer answer)
+{
+	struct said said = { .answers = answers, .answer = answer };
+
+	say_name(b, node->text.data, &said);
+	if (said.twice)
+		return rule_test_complain(b->diags, node, "group \"%s\" is in groups and in "
+					  "unknown_groups", node->text.data);
+	return said.known ? 0 : unknown_group(b, node);
 }
 
 static int bind_groups(struct binder *b, const struct yaml_node *list, unsigned char *answers,
@@ -276,9 +352,11 @@ int rule_tests_bind(struct rule_tests *tests, const struct rules *rules,
 
 	arena_reset(&tests->bound);
 	tests->rules = rules;
+	index_groups(&b);
 	for (size_t i = 0; i < tests->cases.count; i++)
 		if (bind_case(&b, &tests->cases.items[i], timed))
 			status = -1;
+	map_release(&b.index.first);
 	return status;
 }
 

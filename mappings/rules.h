@@ -6,7 +6,8 @@
  *         plain ${. `when` and `each` are expressions by nature.
  * Memory  A rule set owns its memory; it is immutable after loading.
  * Errors  All that is wrong is added to `diags` with file:line:column; -1 when any.
- * Limits  RULES_FILES_MAX files of YAML_BYTES_MAX; `extends` up to 8 deep.
+ * Limits  RULES_FILES_MAX files of YAML_BYTES_MAX; `extends` up to 8 deep; RULES_BLOCKS_MAX
+ *         blocks, RULES_ITEMS_MAX assign items and SCIM_FIELDS_MAX values of one block.
  */
 #ifndef MAPPINGS_RULES_H
 #define MAPPINGS_RULES_H
@@ -16,6 +17,8 @@
 #include "scim/base/err.h"
 
 #define RULES_FILES_MAX 100
+#define RULES_BLOCKS_MAX 5000 /* what nobody reads any more; names are compared with each other */
+#define RULES_ITEMS_MAX 5000
 
 struct rules;
 

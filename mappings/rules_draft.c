@@ -68,6 +68,9 @@ static int add_field(struct rules_loader *load, struct draft *draft,
 {
 	char name[128];
 
+	if (draft->fields.count >= SCIM_FIELDS_MAX)
+		return rules_complain(load, field->at, "%s.profile has more than %d values",
+				      draft->name, SCIM_FIELDS_MAX);
 	for (size_t i = 0; i < draft->fields.count; i++)
 		if (same_field(&draft->fields.items[i], field))
 			return rules_complain(load, field->at, "%s.profile.%s is given twice",
@@ -280,6 +283,9 @@ static int read_items(struct rules_loader *load, struct draft *draft,
 {
 	int status = 0;
 
+	if (node && node->count > RULES_ITEMS_MAX)
+		return rules_complain(load, node, "%s.assign has more than %d items", draft->name,
+				      RULES_ITEMS_MAX);
 	for (unsigned i = 0; node && i < node->count; i++)
 		if (read_item(load, draft, i, node->items[i]))
 			status = -1;

@@ -319,6 +319,9 @@ static int read_people(struct rules_loader *load, unsigned source, const struct 
 	if (people ? people->count == 0 : needed && !yaml_get(root, "people"))
 		return rules_complain(load, people ? people : root, "people wants %s",
 				      rule_type_expected(RULE_BLOCKS));
+	if (people && people->count > RULES_BLOCKS_MAX - load->drafts.count)
+		return rules_complain(load, people, "more than %d blocks of people",
+				      RULES_BLOCKS_MAX);
 	for (unsigned i = 0; people && i < people->count; i++)
 		if (add_block(load, source, i, people->items[i], &first))
 			status = -1;
