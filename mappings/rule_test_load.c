@@ -56,7 +56,7 @@ int rule_test_check_keys(const struct yaml_node *map, const char *what, const ch
 			k++;
 		if (k < count)
 			continue;
-		near = text_nearest(name, keys, count);
+		near = diags->total < DIAGS_MAX ? text_nearest(name, keys, count) : -1;
 		status = rule_test_complain(diags, map->keys[i], "%s has no \"%s\"%s%s", what,
 					    name, near < 0 ? "" : "; nearest: ",
 					    near < 0 ? "" : keys[near]);

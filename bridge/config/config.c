@@ -305,6 +305,10 @@ static void complain_unknown(struct loader *load, const struct yaml_node *key,
 	int near;
 
 	_Static_assert(OPTION_COUNT < CONFIG_OPTIONS_MAX, "room for all names");
+	if (load->diags->total >= DIAGS_MAX) { /* only counted: a file of nothing but these */
+		complain(load, key, "there is no setting \"%s\"", name);
+		return;
+	}
 	/* Candidates at the same level first: "directory.url" wants "directory.uri". */
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const char *rest;
