@@ -566,7 +566,7 @@ static int take_changed_group(void *ctx, const struct raw_entry *raw, struct err
 {
 	struct ldap_delta *delta = ctx;
 	struct ldap_changes *changes = delta->changes;
-	struct arena *mem = &delta->dir->scratch; /* of the entry at hand */
+	char attribute[64];
 	struct slice name, value;
 	struct entry entry = { .dn = raw->dn.data };
 	struct tlv values;
@@ -574,14 +574,14 @@ static int take_changed_group(void *ctx, const struct raw_entry *raw, struct err
 	ldap_changes_next(changes);
 	while (raw_entry_attr(raw, &name, &values) == 1) {
 		ldap_changes_note(changes, name, values);
-		if (!delta->old.uids && member_form_of(arena_strndup(mem, name.data, name.len)) ==
-						MEMBER_UID &&
+		snprintf(attribute, sizeof(attribute), "%.*s", (int)name.len, name.data);
+		if (!delta->old.uids && member_form_of(attribute) == MEMBER_UID &&
 		    raw_entry_value(&values, &value))
 			return ldap_delta_give_up(delta,
 						  "\"%.150s\" names members by uid, and people's were not read",
 						  raw->dn.data);
 	}
-	if (dn_normalize(mem, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
+	if (dn_normalize(&delta->mem, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
 		return ldap_delta_give_up(delta, "\"%.150s\" can not be read", raw->dn.data);
 	return ldap_delta_show(delta, CHANGE_ENTRY,
 			       changes->extra && changes->mark.way == SYNC_BY_DIRSYNC

@@ -89,6 +89,7 @@ cat >"$work/offline.yaml" <<-X
 	  login_url: http://127.0.0.1:9
 	  client_id: nobody
 	  client_secret_file: secret
+	  retry_deadline: 1
 	state: {file: dirbridge.db}
 	rules: [agents.yaml]
 X
