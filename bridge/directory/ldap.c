@@ -321,6 +321,7 @@ static void free_directory(struct directory *base)
 	membership_free(dir->membership);
 	ldap_changes_free(dir->changes);
 	arena_release(&dir->servers_mem);
+	arena_release(&dir->scratch);
 	mem_free(dir);
 }
 

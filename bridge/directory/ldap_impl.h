@@ -41,6 +41,7 @@ struct ldap_directory {
 	struct membership *membership;
 	struct ldap_changes *changes; /* NULL: nothing was watched; ldap_changes.h */
 	enum { PRIMARY_UNKNOWN, PRIMARY_NONE, PRIMARY_SOME } primary_groups;
+	struct arena scratch; /* of one entry, for who needs no search's own */
 };
 
 enum ldap_scheme { SCHEME_LDAP, SCHEME_LDAPS, SCHEME_LDAPI };

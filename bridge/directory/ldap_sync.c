@@ -284,6 +284,7 @@ static int take_container(void *ctx, const struct raw_entry *raw, struct err *er
 	(void)err;
 	if (containers->changes->key.len != SYNC_UUID_BYTES)
 		return 0;
+	arena_reset(containers->mem);
 	if (dn_normalize(containers->mem, raw->dn.data, raw->dn.len, &norm, NULL))
 		norm = raw->dn;
 	while (raw_entry_attr(raw, &name, &values) == 1) {
