@@ -95,7 +95,9 @@ class Churn:
         members = self.s["groups"][name]
         person = self.pick()
         if self.s["dialect"] == "slapd":  # values that do not follow a rename
-            value = f"cn=member{self.random.randrange(40)},{self.s['people_base']}"
+            value = self.random.choice([
+                self.dn(person), self.dn(person),
+                f"cn=member{self.random.randrange(40)},{self.s['people_base']}"])
             key = value
         else:
             value, key = self.dn(person), person["rdn"]
@@ -128,7 +130,7 @@ class Churn:
     def delete_group(self):
         if len(self.s["groups"]) < 4:
             return self.add_group()
-        name = self.random.choice(sorted(self.s["groups"]))
+        name = self.random.choice(sorted(set(self.s["groups"]) - set(self.s["keep"])))
         del self.s["groups"][name]
         for members in self.s["groups"].values():
             if f"group:{name}" in members and self.s["dialect"] == "ad":
@@ -142,6 +144,7 @@ class Churn:
             self.add_person(False)
         for _ in range(6):
             self.add_group(False)
+        self.s["keep"] = sorted(self.s["groups"])[:3]  # rules may name them
 
     def change(self):
         kinds = [(self.modify, 8), (self.add_person, 3), (self.rename, 3), (self.move, 4),
