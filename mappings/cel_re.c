@@ -1,6 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "mappings/cel_impl.h"
 
+#include <math.h>
 #include <pcre2.h>
 #include <stdio.h>
 
@@ -25,7 +26,9 @@ struct cel_re {
 #define RE_QUICK_STEPS 20000
 #define RE_HEAP_KIB 8192
 #define RE_SWEEP_COST 1000000000ULL
-#define RE_SWEEP_WORKSPACE (64 * 1024)
+#define RE_SWEEP_STATES 10000
+
+#define NO_ATOM SIZE_MAX
 
 struct rewriter {
 	const char *s;
@@ -33,7 +36,8 @@ struct rewriter {
 	struct arena *mem;
 	char *out;
 	size_t out_len;
-	char *text; /* of the error */
+	size_t atom; /* where the last character or class begins in `out`; NO_ATOM: a group */
+	char *text;  /* of the error */
 	size_t text_size;
 };
 
@@ -73,6 +77,8 @@ static void quoted(struct rewriter *r)
 			r->at += 2;
 			return;
 		}
+		if ((look(r, 0) & 0xc0) != 0x80)
+			r->atom = r->out_len;
 		if (strchr("\\^$.[]|()?*+{}-", look(r, 0)))
 			put(r, "\\", 1);
 		put(r, r->s + r->at, 1);
@@ -257,11 +263,33 @@ static size_t repeat_length(const struct rewriter *r, unsigned *ret_max)
 	return look(r, i) == '}' ? i + 1 : 0;
 }
 
+/*
+ * x+ as xx*, x{3,} as x{3}x*: the sweep counts what a + has matched, and of several counts
+ * makes several states, so that [a-z]+ alone took the square of a text's length in states.
+ */
+static bool open_repeat(struct rewriter *r, size_t len)
+{
+	size_t atom_len = r->out_len - r->atom;
+
+	if (r->atom == NO_ATOM || !(look(r, 0) == '+' || (len > 1 && look(r, len - 2) == ',')))
+		return false;
+	if (len > 1) {
+		put(r, r->s + r->at, len - 2);
+		put_str(r, "}");
+	}
+	put(r, r->out + r->atom, atom_len);
+	put_str(r, "*");
+	r->at += len;
+	return true;
+}
+
 static bool quantifier(struct rewriter *r, size_t len)
 {
 	int c;
 
-	copy(r, len);
+	if (!open_repeat(r, len))
+		copy(r, len);
+	r->atom = NO_ATOM;
 	if (look(r, 0) == '?')
 		copy(r, 1);
 	c = look(r, 0);
@@ -280,6 +308,11 @@ static bool rewrite(struct rewriter *r)
 
 		if (max > RE_REPEAT_MAX)
 			return bad(r, "a repeat count is greater than 1000");
+		if (strchr("()|^$", c))
+			r->atom = NO_ATOM;
+		else if (!len && !strchr("*+?", c) && (c & 0xc0) != 0x80 &&
+			 !(c == '\\' && look(r, 1) == 'Q'))
+			r->atom = r->out_len;
 		if (c == '\\')
 			ok = escape(r, false);
 		else if (c == '[')
@@ -351,7 +384,7 @@ int cel_re_compile(struct arena *mem, struct slice pattern, struct cel_re **ret,
 {
 	static const char before[] = "(?s:.*?)(?:";
 	struct rewriter r = { .s = pattern.data, .len = pattern.len, .mem = mem, .text = text,
-			      .text_size = size };
+			      .text_size = size, .atom = NO_ATOM };
 	struct cel_re *re = arena_alloc(mem, sizeof(*re));
 	size_t bytes = 0;
 	char *whole;
@@ -360,8 +393,8 @@ int cel_re_compile(struct arena *mem, struct slice pattern, struct cel_re **ret,
 		snprintf(text, size, "invalid pattern: longer than %d bytes", RE_BYTES_MAX);
 		return -1;
 	}
-	/* The longest rewrite is \S, 2 bytes to 13. */
-	whole = arena_bytes(mem, sizeof(before) + 8 * pattern.len + 16);
+	/* The longest rewrite is \S+, 3 bytes to 27. */
+	whole = arena_bytes(mem, sizeof(before) + 9 * pattern.len + 16);
 	memcpy(whole, before, sizeof(before) - 1);
 	r.out = whole + sizeof(before) - 1;
 	if (!rewrite(&r))
@@ -402,10 +435,24 @@ static void need_work(void)
 	pcre2_set_heap_limit(work.limits, RE_HEAP_KIB);
 }
 
+/*
+ * At each byte each state is compared with all before it, so how many there may be follows
+ * from what that costs on the whole text. Three ints a state, of now and of the next byte.
+ */
+static size_t workspace_size(size_t len)
+{
+	double states = sqrt(2.0 * (double)RE_SWEEP_COST / (double)(len + 1));
+
+	if (states > RE_SWEEP_STATES)
+		states = RE_SWEEP_STATES;
+	return 6 * (size_t)states + 100;
+}
+
 static int sweep(struct cel_ctx *c, const struct cel_node *n, const struct cel_re *re,
 		 struct slice subject)
 {
 	uint64_t cost = (uint64_t)(subject.len + 1) * re->weight * (re->weight / 256 + 1);
+	size_t ints = workspace_size(subject.len);
 	int *workspace, rc;
 
 	if (cost > RE_SWEEP_COST || !cel_charge(c, n, cost / 16)) {
@@ -413,10 +460,10 @@ static int sweep(struct cel_ctx *c, const struct cel_node *n, const struct cel_r
 		return -1;
 	}
 	need_work();
-	workspace = mem_alloc(RE_SWEEP_WORKSPACE * sizeof(*workspace));
+	workspace = mem_alloc(ints * sizeof(*workspace));
 	rc = pcre2_dfa_match(re->sweep, (PCRE2_SPTR)subject.data, subject.len, 0,
 			     PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, work.data, work.limits,
-			     workspace, RE_SWEEP_WORKSPACE);
+			     workspace, ints);
 	mem_free(workspace);
 	if (rc >= 0)
 		return 1;
