@@ -11,6 +11,7 @@ Connection
   slow=MS            wait before each message
   drop_at=BYTES      end the connection after that many bytes on the wire (below TLS)
   drop_after=N       end it after N entries of a search; drop_bind, drop_done: at that point
+  end_after=N        end it after the N-th result of a search (pages count)
   drop_how=HOW       fin (default), rst, notify (TLS closed properly)
   flip_at=BYTES      turn the bits flip_bits (255) of that byte on the wire
   notice=N           Notice of Disconnection (RFC 4511 4.4.1) after N entries, then end it

@@ -142,6 +142,7 @@ class Connection:
         self.store, self.counters = server.store, server.counters
         self.wire = ldap_wire.Wire(sock, faults)
         self.who = ""  # logged in
+        self.results = 0  # of searches, sent
         self.cookies = {}  # cookie -> (base, filter, offset of the next, pages so far)
 
     def run(self, secure):
@@ -412,6 +413,9 @@ class Search:
             control = ldap_faults.page_control(ber.sequence(ber.integer(0), ber.octets(cookie)))
         bad = ldap_faults.broken_done(faults.text("malformed"), self.ident, op, 0, cookie)
         self.wire.send(bad or ldap_faults.message(self.ident, op, control))
+        self.connection.results += 1
+        if faults.number("end_after", -1) == self.connection.results:
+            self.wire.drop()
 
     # --- entries ---
 
