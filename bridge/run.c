@@ -451,7 +451,8 @@ static enum exit_code load_state(struct run *run)
 				  &run->input.recorded_count, &summary, &err))
 		return failed(&err);
 	if (run->part_read) {
-		if (run->state->ops->each_held(run->state, note_held, run, &err))
+		if (run->touched.count &&
+		    run->state->ops->each_held(run->state, note_held, run, &err))
 			return failed(&err);
 		run->part.linked = summary.linked;
 		run->part.touched = run->touched.count;

@@ -9,7 +9,8 @@ export BUILD
 passed=0 failed=0 skipped=0
 failures=()
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
+trap 'rm -rf "$log" "$logs"' EXIT
 
 # A cmocka program counts its tests; one that ends without a count has failed.
 run_unit() { # title, program
@@ -30,12 +31,11 @@ run_unit() { # title, program
 	fi
 }
 
-# A script prints a line per case and closes with "N passed, N failed[, N skipped]".
-run_script() { # title, command...
-	local title=$1 last status
-	shift
-	"$@" >"$log" 2>&1
-	status=$?
+# A script prints a line per case and closes with "N passed, N failed[, N skipped]". What it
+# printed and its exit status are in $logs.
+take_script() { # title, name
+	local title=$1 last status log=$logs/$2
+	status=$(cat "$log.status")
 	last=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
 	local ok=0 bad=0 skip=0
 	if [ -n "$last" ]; then
@@ -75,8 +75,12 @@ for src in tests/fuzz/fuzz_*.c; do
 		tail -n 30 "$log" | sed 's/^/    /'
 	fi
 done
+# They mostly wait for servers: several at a time. Each has servers and folders of its own.
+# shellcheck disable=SC2016 # expanded by the inner shell
+printf '%s\n' tests/e2e/test_*.sh | logs=$logs xargs -P 3 -I{} bash -c \
+	'name=$(basename "$1"); "$1" >"$logs/$name" 2>&1; echo $? >"$logs/$name.status"' _ {}
 for script in tests/e2e/test_*.sh; do
-	run_script "${script#tests/}" "$script"
+	take_script "${script#tests/}" "$(basename "$script")"
 done
 
 echo

@@ -192,7 +192,7 @@ static int load_summary(struct sqlite_state *s, int64_t now_s, struct state_summ
 	if (sqlite3_step(st) == SQLITE_ROW)
 		summary->linked = (unsigned long)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
-	return load_recent(s, now_s, summary, err);
+	return 0;
 }
 
 /* Every page is looked at: a damaged file must not look like one that knows nobody. */
@@ -274,7 +274,10 @@ int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *who
 
 	if (s->db)
 		status = load_people(s, whom, mem, &in, err) ||
-			 load_summary(s, now_s, &summary, err) ? -1 : 0;
+			 load_summary(s, now_s, &summary, err) ||
+			 /* Of nobody nothing is planned that would count beside it. */
+			 ((!whom || whom->count) && load_recent(s, now_s, &summary, err))
+				 ? -1 : 0;
 	if (status == 0) {
 		*ret_items = in.people.count ? deal(&in, mem) : NULL;
 		*ret_count = in.people.count;

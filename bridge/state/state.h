@@ -22,7 +22,8 @@ struct state_summary {
 	bool baseline;                  /* there is a good run */
 	int64_t last_good_s;
 	unsigned long last_good_count;  /* people in it, or the highest of 7 days if more */
-	unsigned long recent[LIMIT_KIND_COUNT]; /* steps done in the last 24 hours */
+	unsigned long recent[LIMIT_KIND_COUNT]; /* steps done in the last 24 hours; 0 when
+						    nobody was asked for */
 	unsigned long unfinished;       /* calls sent whose outcome was never recorded */
 	unsigned long linked;           /* people with an account, of all */
 };

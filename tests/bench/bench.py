@@ -130,6 +130,20 @@ def bench_groups():
     record(value, "s", "only reading them, bare ldap_get_attribute_ber loop", reference, "<= 1.5")
 
 
+def bench_delta_idle():
+    """The whole process of a dry run with nothing changed, by changes and by a full read."""
+    def plan(*more):
+        return run([f"{BUILD}/dirbridge", "plan", "--json", *more, "-c",
+                    f"{WORK}/dirbridge.yaml"])
+
+    value, reference, changes, full = alternate(plan, lambda: plan("--full"))
+    a, b = json.loads(changes), json.loads(full)
+    if (a["read"], b["read"]) != ("changes", "all") or a["steps"] or b["steps"] or \
+            a["inScope"] != b["inScope"]:
+        sys.exit("the two did not plan the same nothing")
+    record(value, "s", "the same with --full", reference, "<= 0.02")
+
+
 def bench_read_memory_small():
     peak = statistics.median(read_map()[1] for _ in range(3))
     with open(f"{WORK}/memory.small", "w", encoding="utf-8") as f:
@@ -215,6 +229,7 @@ def bench_calls_idle():
     "read-map": bench_read_map,
     "read-map-floor": bench_read_map_floor,
     "groups": bench_groups,
+    "delta-idle": bench_delta_idle,
     "read-memory-small": bench_read_memory_small,
     "read-memory": bench_read_memory,
     "calls-idle": bench_calls_idle,

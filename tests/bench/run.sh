@@ -63,6 +63,22 @@ if wanted read-memory; then
 	serve 500000
 	bench read-memory
 fi
+if wanted delta-idle; then
+	sandbox_stop
+	SLAPD_EXTRA=$'moduleload syncprov\noverlay syncprov\nsyncprov-sessionlog 1000' \
+		serve "${BENCH_DELTA_PEOPLE:-100000}"
+	"$build/tests/tools/gen_tenant" --seed 5 --foreign 20 >"$work/tenant.jsonl"
+	sandbox_start "$work/tenant.jsonl" --rate 0 --lag 0
+	rm -f "$work"/dirbridge.db*
+	write_settings "$work"
+	sed -i '/max_drop/d' "$work/dirbridge.yaml"
+	for pass in 1 2; do # the second leaves nothing over
+		"$build/dirbridge" apply --yes -q -c "$work/dirbridge.yaml" >"$work/apply.out" ||
+			{ tail -n 20 "$work/apply.out"; exit 1; }
+	done
+	bench delta-idle
+	sandbox_stop
+fi
 if wanted calls-idle; then
 	slapd_stop
 	people=${BENCH_IDLE_PEOPLE:-50000}

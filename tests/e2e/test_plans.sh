@@ -40,6 +40,6 @@ plans_settings "  uri: $LDAPS_URI
   groups: {base: \"$groups\", filter: (objectClass=groupOfNames)}"
 passed=0 failed=0
 "$build/dirbridge" apply --yes -q -c "$work/dirbridge.yaml" >"$work/out" 2>&1 || [ $? -eq 5 ]
-if plans_compare "${PLANS_ROUNDS:-30}" 10 slapd_modify; then passed=1; else failed=1; fi
+if plans_compare "${PLANS_ROUNDS:-20}" 10 slapd_modify; then passed=1; else failed=1; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
