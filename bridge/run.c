@@ -89,6 +89,9 @@ void run_release(struct run *run)
 	plan_release(&run->plan);
 	present_release(&run->present);
 	vec_release(&run->records);
+	tally_release(&run->tally);
+	tally_release(&run->last_tally);
+	tally_release(&run->high_tally);
 	vec_release(&run->held);
 	vec_release(&run->managers);
 	vec_release(&run->explained);
@@ -218,6 +221,8 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 	if (code)
 		return code;
 	run->directory->keep_ids = true;
+	if (count == 0)
+		run->directory->tally = &run->tally;
 	if (run->explain) {
 		run->explainer = explainer_new(run->rules, run->directory, &run->mem);
 		run->directory->keep_paths = true;
@@ -232,6 +237,7 @@ enum exit_code run_read_directory(struct run *run, const char *const *only, size
 	else if (run->directory->ops->read_people(run->directory, rules_layout(run->rules),
 						  take_entry, run, &run->people, &err))
 		code = failed(&err);
+	run->tallied = count == 0;
 	if (run->changes)
 		changes_read_done(run->changes, !code && run->people.complete &&
 							run->groups.complete);
@@ -440,6 +446,17 @@ static enum exit_code load_managers(struct run *run)
 	return status ? failed(&err) : EXIT_DONE;
 }
 
+static void take_tallies(struct run *run, const struct state_summary *summary)
+{
+	if (!summary->tally)
+		return;
+	tally_parse(&run->last_tally, summary->tally);
+	for (size_t i = 0; i < summary->tally_count; i++)
+		tally_parse(&run->high_tally, summary->tallies[i]);
+	run->input.last_tally = &run->last_tally;
+	run->input.high_tally = &run->high_tally;
+}
+
 static enum exit_code load_state(struct run *run)
 {
 	const struct state_whom *whom = run->part_read ? &run->touched : NULL;
@@ -464,6 +481,10 @@ static enum exit_code load_state(struct run *run)
 	run->input.baseline = summary.baseline;
 	run->input.last_good_count = summary.last_good_count;
 	run->input.unfinished = summary.unfinished;
+	if (run->tallied && !run->part_read) {
+		run->input.tally = &run->tally;
+		take_tallies(run, &summary);
+	}
 	memcpy(run->input.recent, summary.recent, sizeof(run->input.recent));
 	if (summary.unfinished)
 		log_line(LOG_WARN, "an earlier run was cut off with %lu calls under way; the "

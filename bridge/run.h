@@ -39,6 +39,8 @@ struct run {
 	struct arena mem;          /* records, plan */
 	struct arena scratch;      /* one entry's work */
 	VEC(struct record *) records;
+	struct tally tally, last_tally, high_tally; /* of this read, and of good runs before */
+	bool tallied;
 	struct verdict people, groups;
 	unsigned long out_of_scope; /* entries that no people block takes */
 	struct present present;

@@ -79,6 +79,7 @@ struct config {
 		unsigned page_size, connect_timeout_s, timeout_s;
 		const char *ldif;
 		unsigned max_drop_percent;
+		struct config_texts may_be_absent;
 		unsigned referrals; /* enum config_srv { SRV_LDAPS, SRV_LDAP };
 enum config_referrals */
 		unsigned changes; /* enum config_changes */

@@ -13,6 +13,7 @@
 #ifndef BRIDGE_DIRECTORY_DIRECTORY_H
 #define BRIDGE_DIRECTORY_DIRECTORY_H
 
+#include "bridge/model/tally.h"
 #include "bridge/model/verdict.h"
 #include "mappings/entry.h"
 #include "scim/base/buf.h"
@@ -141,6 +142,11 @@ struct directory {
 	 * such a search ends, and the read is not complete.
 	 */
 	bool keep_ids;
+	/*
+	 * When set, before read_people: what a whole read found goes there. Files tell no
+	 * searches.
+	 */
+	struct tally *tally;
 	bool keep_paths; /* set before read_groups: group_path will be asked */
 };
 

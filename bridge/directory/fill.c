@@ -5,6 +5,7 @@
 
 #include "bridge/directory/groups.h"
 #include "bridge/directory/range.h"
+#include "bridge/model/tally.h"
 #include "mappings/dn.h"
 
 #include "scim/base/banned.h"
@@ -307,10 +308,18 @@ static void set_values(struct fill *fill)
 		fill->attrs[i].items = NULL;
 		if (slot->count == 0)
 			continue;
+		fill->present[i]++;
 		fill->attrs[i].items = fill->values.items + slot->first;
 		if (slot->count > 1)
 			attr_values_sort(fill->values.items + slot->first, slot->count);
 	}
+}
+
+void fill_tally(const struct fill *fill, struct tally *tally)
+{
+	for (size_t i = 0; i < fill->layout->names.count; i++)
+		tally_raise(tally, TALLY_ATTRIBUTE, fill->layout->names.items[i],
+			    fill->present[i]);
 }
 
 static int check_whole(const struct fill *fill, const char *dn, size_t dn_len, struct err *err)

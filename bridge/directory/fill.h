@@ -22,6 +22,7 @@
 #define FILL_SLOTS_MAX (LAYOUT_SLOTS_MAX + 5)
 
 struct membership;
+struct tally;
 
 struct fill_slot {
 	const char *name;
@@ -50,6 +51,7 @@ struct fill {
 	struct arena names;
 	int last;             /* slot filled last, -1 = none */
 	int16_t next[FILL_SLOTS_MAX + 1]; /* by last + 1: the slot that followed last time */
+	unsigned long present[FILL_SLOTS_MAX]; /* entries that had it, by slot */
 	bool too_many;        /* an attribute has more than ENTRY_VALUES_MAX values */
 	bool ranged;          /* an attribute came in part (";range=") */
 	VEC(struct slice) values;
@@ -123,6 +125,9 @@ static inline void fill_value(struct fill *fill, int slot, const char *data, siz
  */
 int fill_finish(struct fill *fill, const char *dn, size_t dn_len,
 		const struct membership *membership, struct entry *ret_entry, struct err *err);
+
+/* Raise the tally's counts of the layout's attributes by what the entries had. */
+void fill_tally(const struct fill *fill, struct tally *tally);
 
 /*
  * Canonical text of an id value: 16 bytes of an objectGUID as registry text (MS-DTYP

@@ -154,6 +154,17 @@ void people_reader_search(struct people_reader *reader, const struct config_sear
 	};
 }
 
+static void tally_search(struct tally *tally, const struct config_search *config, size_t found)
+{
+	static const char *const scopes[] = { "sub", "one", "base" };
+	struct arena mem = ARENA_INIT;
+
+	tally_raise(tally, TALLY_SEARCH,
+		    arena_printf(&mem, "%s %s %s", config->base, scopes[config->scope],
+				 config->filter ? config->filter : ""), found);
+	arena_release(&mem);
+}
+
 static int search_people(struct people_reader *reader, unsigned number, struct err *err)
 {
 	const struct config_search *config = &reader->dir->config->directory.people.items[number];
@@ -170,6 +181,8 @@ static int search_people(struct people_reader *reader, unsigned number, struct e
 	if (reader->watched ? ldap_changes_search(&search, number, err)
 			    : ldap_search_run(&search, err))
 		return -1;
+	if (reader->dir->base.tally && !reader->query)
+		tally_search(reader->dir->base.tally, config, search.found);
 	/* Active Directory answers an account without rights with nobody, and success. */
 	if (!reader->query && search.found == 0 && reader->verdict->reason_count == reasons)
 		verdict_spoil(reader->verdict,
@@ -251,6 +264,8 @@ static int read_all(struct people_reader *reader, const struct layout *layout, s
 	reader->keep_ids = searches->count > 1 || dir->base.keep_ids || reader->query;
 	for (unsigned i = 0; ret == 0 && i < searches->count; i++)
 		ret = search_people(reader, i, err);
+	if (dir->base.tally && !reader->query)
+		fill_tally(reader->fill, dir->base.tally);
 	stop_filling(reader);
 	return ret;
 }

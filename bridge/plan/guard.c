@@ -65,6 +65,70 @@ bool plan_count_dropped(struct planner *p)
 	return true;
 }
 
+/* A small search may fall by less than this whatever part of it that is. */
+#define SEARCH_FALL_MIN 5
+/* Fewer people than this had an attribute: it may have gone with them. */
+#define ATTRIBUTE_PEOPLE_MIN 5
+
+/* The same for each search: a large one must not hide that a small one found nobody. */
+static bool search_dropped(struct planner *p)
+{
+	const struct plan_input *in = p->in;
+	unsigned long drop = in->config->directory.max_drop_percent;
+	bool dropped = false;
+
+	for (size_t i = 0; i < in->tally->items.count; i++) {
+		const struct tally_item *now = &in->tally->items.items[i], *high;
+
+		if (now->kind != TALLY_SEARCH)
+			continue;
+		high = tally_find(in->high_tally, TALLY_SEARCH, now->name);
+		if (!high || now->count + SEARCH_FALL_MIN > high->count ||
+		    (double)now->count >= (double)high->count * (double)(100 - drop) / 100)
+			continue;
+		dropped = true;
+		plan_refuse(p, "the search \"%.150s\" found %lu; good runs of the last days had up to %lu. A fall by more than %lu percent (directory.max_drop) stops the run",
+			    now->name, now->count, high->count, drop);
+	}
+	return dropped;
+}
+
+/*
+ * Attributes that people had in the last good run, and that nobody has now: more likely a
+ * right that was taken away than so many changes. Their absence would take values away.
+ */
+static bool attribute_gone(struct planner *p)
+{
+	const struct plan_input *in = p->in;
+	bool gone = false;
+
+	for (size_t i = 0; i < in->tally->items.count; i++) {
+		const struct tally_item *now = &in->tally->items.items[i], *last;
+
+		if (now->kind != TALLY_ATTRIBUTE || now->count || in->record_count == 0 ||
+		    listed(&in->config->directory.may_be_absent, now->name))
+			continue;
+		last = tally_find(in->last_tally, TALLY_ATTRIBUTE, now->name);
+		if (!last || last->count < ATTRIBUTE_PEOPLE_MIN)
+			continue;
+		gone = true;
+		plan_refuse(p, "nobody has %.60s any more; %lu people had it in the last good run. May the account still read it? If it is meant, put it into directory.may_be_absent",
+			    now->name, last->count);
+	}
+	return gone;
+}
+
+bool plan_read_shrank(struct planner *p)
+{
+	const struct plan_input *in = p->in;
+	bool shrank;
+
+	if (!in->baseline || !in->tally || !in->last_tally || in->only || in->part)
+		return false;
+	shrank = search_dropped(p);
+	return attribute_gone(p) || shrank;
+}
+
 static unsigned allowed(const struct planner *p, enum limit_kind kind)
 {
 	const struct config_limit *limit = &p->in->config->limits[kind];

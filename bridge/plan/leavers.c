@@ -78,5 +78,7 @@ bool plan_may_leave(struct planner *p)
 		return false;
 	for (size_t i = 0; i < p->subject_count; i++)
 		absent += !p->subjects[i].record && !p->subjects[i].recorded->link.left;
-	return !plan_count_dropped(p) && absence_is_proved(p, absent);
+	if (plan_count_dropped(p) || plan_read_shrank(p))
+		return false;
+	return absence_is_proved(p, absent);
 }

@@ -270,6 +270,22 @@ static void make_places(struct planner *p)
 	p->plan->places = places;
 }
 
+/* A read that was not whole, or not of everybody, is no measure. */
+static const char *tally_text(const struct plan_input *in, struct arena *mem)
+{
+	const char *ret = NULL;
+	struct buf text;
+
+	if (!in->tally || in->only || in->part || !in->directory->complete)
+		return NULL;
+	buf_init(&text, TALLY_TEXT_BYTES_MAX);
+	tally_print(in->tally, &text);
+	if (!buf_failed(&text) && text.len)
+		ret = arena_strndup(mem, text.data, text.len);
+	buf_release(&text);
+	return ret;
+}
+
 int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_plan,
 	      struct err *err)
 {
@@ -281,6 +297,7 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	ret_plan->part = in->part != NULL;
 	ret_plan->touched = in->part ? in->part->touched : 0;
 	ret_plan->directory = *in->directory;
+	ret_plan->tally = tally_text(in, mem);
 	ret_plan->tenant = in->present->verdict;
 	say_reads(&p);
 	plan_match(&p);

@@ -62,6 +62,7 @@
 
 #include "bridge/model/present.h"
 #include "bridge/model/step.h"
+#include "bridge/model/tally.h"
 #include "bridge/model/verdict.h"
 #include "mappings/rules.h"
 
@@ -150,6 +151,7 @@ struct plan {
 	VEC(struct plan_forget) forgets;
 	/* Wanted and held, and ours though not recorded (rows 7 and 8): record them. */
 	VEC(struct plan_claim) claims;
+	const char *tally;              /* what the read found, for the state; NULL: not known */
 	bool only;                      /* a plan for some people: no baseline for later ones */
 	bool part;                      /* only people touched by changes were looked at: */
 	size_t touched;
@@ -186,6 +188,8 @@ struct plan_input {
 	size_t recorded_count;
 	bool baseline;                 /* the state holds a good run to compare with */
 	unsigned long last_good_count; /* people read then (highest of the last 7 days) */
+	/* What this read found, and the last good run; `high` also of seven days. NULL: not known */
+	const struct tally *tally, *last_tally, *high_tally;
 	unsigned long recent[LIMIT_KIND_COUNT]; /* applied in the last 24 hours */
 	const struct rules *rules;
 	bool only;                     /* --only: nobody else is looked at, nobody is left */

@@ -91,6 +91,8 @@ void plan_say_missing(struct planner *p);
 /* guard.c */
 bool plan_protected(struct planner *p, const struct account *account, const char **ret_why);
 bool plan_count_dropped(struct planner *p);
+/* The same for each search, and for attributes that are gone from everybody. */
+bool plan_read_shrank(struct planner *p);
 void plan_limits(struct planner *p);
 
 #endif

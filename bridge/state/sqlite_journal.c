@@ -11,6 +11,25 @@
 
 #include "scim/base/banned.h"
 
+static int keep_tally(struct sqlite_state *s, const char *tally, struct err *err)
+{
+	sqlite3_stmt *st;
+	int status = 0;
+
+	if (db_run(s, "CREATE TABLE IF NOT EXISTS tally(source TEXT, target TEXT, run INTEGER,"
+		   " text TEXT, PRIMARY KEY(source, target, run)) WITHOUT ROWID",
+		   "beginning the run", err) ||
+	    db_prepare(s, "INSERT INTO tally(source, target, run, text) VALUES(?1, ?2, ?3, ?4)", &st,
+		       err))
+		return -1;
+	sqlite3_bind_int64(st, 3, (int64_t)s->run);
+	sqlite3_bind_text(st, 4, tally, -1, SQLITE_STATIC);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		status = db_fail(s, "beginning the run", err);
+	sqlite3_finalize(st);
+	return status;
+}
+
 int sqlite_begin_run(struct state *state, const struct plan *plan, int64_t now_s,
 			    uint64_t *ret_run, struct err *err)
 {
@@ -37,7 +56,7 @@ int sqlite_begin_run(struct state *state, const struct plan *plan, int64_t now_s
 	sqlite3_finalize(st);
 	s->plan = plan;
 	*ret_run = s->run;
-	return status;
+	return status || !plan->tally ? status : keep_tally(s, plan->tally, err);
 }
 
 /* What a step is about, in one text: attribute, or name of what is assigned. */

@@ -159,6 +159,51 @@ static int load_recent(struct sqlite_state *s, int64_t now_s, struct state_summa
 	return code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
 }
 
+/* States of before tallies were kept have no such table. */
+static bool has_tallies(struct sqlite_state *s)
+{
+	sqlite3_stmt *st;
+	bool found = false;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tally'",
+			       -1, &st, NULL) == SQLITE_OK)
+		found = sqlite3_step(st) == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return found;
+}
+
+static int load_tallies(struct sqlite_state *s, int64_t now_s, struct arena *mem,
+			struct state_summary *summary, struct err *err)
+{
+	VEC(const char *) texts = { 0 };
+	sqlite3_stmt *st;
+	int code;
+
+	if (!has_tallies(s))
+		return 0;
+	if (db_prepare(s, "SELECT text, ended > ?3 FROM tally JOIN run USING(source, target)"
+		       " WHERE source = ?1 AND target = ?2 AND run.id = tally.run AND"
+		       " result IN ('good','partly') AND complete ORDER BY run.id DESC", &st, err))
+		return -1;
+	sqlite3_bind_int64(st, 3, now_s - 7 * 24 * 3600);
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *text = arena_strdup(mem, db_text(st, 0));
+
+		if (!summary->tally)
+			summary->tally = text;
+		else if (!sqlite3_column_int(st, 1))
+			break; /* older ones do not count, and stand behind */
+		vec_push(&texts, text);
+	}
+	sqlite3_finalize(st);
+	if (texts.count)
+		summary->tallies = memcpy(arena_array(mem, texts.count, sizeof(*texts.items)),
+					  texts.items, texts.count * sizeof(*texts.items));
+	summary->tally_count = texts.count;
+	vec_release(&texts);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : db_fail(s, "reading the state", err);
+}
+
 static int load_summary(struct sqlite_state *s, int64_t now_s, struct state_summary *summary,
 			struct err *err)
 {
@@ -275,6 +320,7 @@ int sqlite_load(struct state *state, int64_t now_s, const struct state_whom *who
 	if (s->db)
 		status = load_people(s, whom, mem, &in, err) ||
 			 load_summary(s, now_s, &summary, err) ||
+			 load_tallies(s, now_s, mem, &summary, err) ||
 			 /* Of nobody nothing is planned that would count beside it. */
 			 ((!whom || whom->count) && load_recent(s, now_s, &summary, err))
 				 ? -1 : 0;

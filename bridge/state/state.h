@@ -25,6 +25,10 @@ struct state_summary {
 	unsigned long recent[LIMIT_KIND_COUNT]; /* steps done in the last 24 hours; 0 when
 						    nobody was asked for */
 	unsigned long unfinished;       /* calls sent whose outcome was never recorded */
+	/* struct plan.tally of the last good run that has one, and of all of 7 days; NULL, 0: none */
+	const char *tally;
+	const char *const *tallies;
+	size_t tally_count;
 	unsigned long linked;           /* people with an account, of all */
 };
 

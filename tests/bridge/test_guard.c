@@ -182,6 +182,93 @@ static void count_drop(void **unused)
 	}
 }
 
+/* What each search and each attribute had: now, in the last good run, in seven days. */
+static void read_shrank(void **unused)
+{
+	static const struct {
+		const char *name, *now, *last, *high;
+		const char *may_be_absent;
+		bool baseline, only;
+		const char *refusal; /* NULL: none */
+	} rows[] = {
+		{ "as before", "search 50 a\nattribute 40 mail\n", "search 50 a\nattribute 41 mail\n",
+		  "search 50 a\n", NULL, true, false, NULL },
+		{ "a search fell as far as it may", "search 40 a\n", "search 50 a\n", "search 50 a\n",
+		  NULL, true, false, NULL },
+		{ "a search fell too far", "search 39 a b\n", "search 50 a b\n", "search 50 a b\n", NULL,
+		  true, false, "the search \"a b\" found 39; good runs of the last days had up to 50" },
+		{ "bit by bit in seven days", "search 39 a\n", "search 45 a\n", "search 50 a\n", NULL,
+		  true, false, "the search \"a\" found 39" },
+		{ "hidden by a larger one", "search 90 a\nsearch 0 b\n", "search 70 a\nsearch 10 b\n",
+		  "search 70 a\nsearch 10 b\n", NULL, true, false, "the search \"b\" found 0" },
+		{ "a few of a small one", "search 0 a\n", "search 4 a\n", "search 4 a\n", NULL, true,
+		  false, NULL },
+		{ "another search", "search 1 b\n", "search 50 a\n", "search 50 a\n", NULL, true, false,
+		  NULL },
+		{ "an attribute is gone", "attribute 0 mail\n", "attribute 5 mail\n", "", NULL, true,
+		  false, "nobody has mail any more; 5 people had it in the last good run" },
+		{ "few had it", "attribute 0 mail\n", "attribute 4 mail\n", "", NULL, true, false, NULL },
+		{ "one still has it", "attribute 1 mail\n", "attribute 90 mail\n", "", NULL, true, false,
+		  NULL },
+		{ "nobody had it", "attribute 0 mail\n", "attribute 0 mail\n", "", NULL, true, false,
+		  NULL },
+		{ "it is meant", "attribute 0 mail\n", "attribute 50 mail\n", "", "MAIL", true, false,
+		  NULL },
+		{ "gone a week ago", "attribute 0 mail\n", "attribute 0 mail\n", "attribute 50 mail\n",
+		  NULL, true, false, NULL },
+		{ "no baseline", "search 1 a\n", "search 50 a\n", "search 50 a\n", NULL, false, false,
+		  NULL },
+		{ "only one", "search 1 a\n", "search 50 a\n", "search 50 a\n", NULL, true, true, NULL },
+		{ "nothing known of before", "search 1 a\n", NULL, NULL, NULL, true, false, NULL },
+		{ "what was kept is broken", "search 1 a\nattribute 0 b\n",
+		  "search\nsearch x a\nattribute 9b\n\nfoo 50 a\nsearch 50 \n", "search -", NULL, true,
+		  false, NULL },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *absent[] = { rows[i].may_be_absent };
+		struct tally now, last, high;
+		struct scene scene;
+		struct buf out;
+
+		tally_init(&now);
+		tally_init(&last);
+		tally_init(&high);
+		tally_parse(&now, rows[i].now);
+		buf_init(&out, 1 << 20);
+		scene_init(&scene);
+		scene.config.directory.max_drop_percent = 20;
+		if (rows[i].may_be_absent)
+			scene.config.directory.may_be_absent =
+				(struct config_texts){ absent, 1 };
+		scene.in.baseline = rows[i].baseline;
+		scene.in.only = rows[i].only;
+		scene.in.tally = &now;
+		if (rows[i].last) {
+			tally_parse(&last, rows[i].last);
+			tally_parse(&high, rows[i].last);
+			tally_parse(&high, rows[i].high);
+			scene.in.last_tally = &last;
+			scene.in.high_tally = &high;
+		}
+		add_quiet(&scene, 3);
+		scene_read(&scene, "");
+		scene_plan(&scene, &out);
+		if (scene.plan.refused != (rows[i].refusal != NULL) ||
+		    (rows[i].refusal && !strstr(out.data, rows[i].refusal)))
+			fail_msg("%s: %s", rows[i].name, out.data ? out.data : "not refused");
+		if (rows[i].only ? scene.plan.tally != NULL
+				 : strcmp(scene.plan.tally, rows[i].now) != 0)
+			fail_msg("%s: it is kept as %s", rows[i].name, scene.plan.tally);
+		scene_release(&scene);
+		buf_release(&out);
+		tally_release(&now);
+		tally_release(&last);
+		tally_release(&high);
+	}
+}
+
 static void drop_words(void **unused)
 {
 	struct scene scene;
@@ -255,6 +342,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_limit),         cmocka_unit_test(words),
 		cmocka_unit_test(count_drop),         cmocka_unit_test(drop_words),
+		cmocka_unit_test(read_shrank),
 		cmocka_unit_test(protected_accounts),
 	};
 

@@ -347,6 +347,60 @@ static void tentative(void **unused)
 }
 
 /* Which runs are one to compare the next read with. */
+/* What good and whole runs found: the last one, and all of seven days. */
+static void tallies(void **unused)
+{
+	static const struct {
+		int64_t at_s;
+		const char *result, *tally;
+		bool complete;
+	} runs[] = {
+		{ T0, "good", "search 1 too-old\n", true },
+		{ T0 + 86400, "partly", "search 2 a\n", true },
+		{ T0 + 86401, "failed", "search 3 failed\n", true },
+		{ T0 + 86402, "good", "search 4 half\n", false },
+		{ T0 + 86403, "good", NULL, true },
+		{ T0 + 86404, "good", "search 5 a\n", true },
+	};
+	struct place place;
+	struct state *state;
+	struct plan plan;
+	struct loaded in;
+
+	(void)unused;
+	place_make(&place);
+	make_plan(&plan);
+	state = open_locked(&place);
+	in = load(state);
+	assert_null(in.summary.tally);
+	assert_int_equal(in.summary.tally_count, 0);
+	arena_release(&in.mem);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+		now_s = runs[i].at_s;
+		plan.tally = runs[i].tally;
+		plan.directory.complete = runs[i].complete;
+		end(state, begin(state, &plan), runs[i].result);
+	}
+	now_s = T0 + 7 * 86400 + 1;
+	in = load(state);
+	assert_string_equal(in.summary.tally, "search 5 a\n");
+	assert_int_equal(in.summary.tally_count, 2);
+	assert_string_equal(in.summary.tallies[0], "search 5 a\n");
+	assert_string_equal(in.summary.tallies[1], "search 2 a\n");
+	arena_release(&in.mem);
+	/* Long after, the last one still counts. */
+	now_s = T0 + 90 * 86400;
+	in = load(state);
+	assert_int_equal(in.summary.tally_count, 1);
+	assert_string_equal(in.summary.tally, "search 5 a\n");
+	arena_release(&in.mem);
+	state->ops->close(state);
+	vec_release(&plan.people);
+	vec_release(&plan.steps);
+	place_remove(&place);
+	now_s = T0;
+}
+
 static void baselines(void **unused)
 {
 	static const struct {
@@ -798,6 +852,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty_and_untouched), cmocka_unit_test(kept),
 		cmocka_unit_test(forgotten),           cmocka_unit_test(tentative),
+		cmocka_unit_test(tallies),
 		cmocka_unit_test(baselines),           cmocka_unit_test(highest_count),
 		cmocka_unit_test(other_tenant),        cmocka_unit_test(lock_is_held),
 		cmocka_unit_test(lock_is_fenced),      cmocka_unit_test(killed),

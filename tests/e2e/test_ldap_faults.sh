@@ -440,5 +440,30 @@ else
 	bad "and nobody has left" "${why:-it is not said why}"
 fi
 
+# A right that was taken away: no error, and an attribute that nobody has any more.
+settings
+mock_faults where=people silent_attr=title
+plan
+if [ $status -eq 4 ] && says 'nobody has title any more; [0-9]+ people had it'; then
+	ok "an attribute that is gone from everybody stops the run"
+else
+	bad "an attribute that is gone from everybody stops the run" "exit $status"
+fi
+settings "may_be_absent: [title]"
+plan
+if [ $status -eq 3 ] && ! says 'nobody has title'; then
+	ok "unless that is meant"
+else
+	bad "unless that is meant" "exit $status"
+fi
+settings "max_drop: 20" "people: [{base: \"$PEOPLE_BASE\", filter: (objectClass=inetOrgPerson)}]"
+mock_faults leave=12
+plan
+if [ $status -eq 4 ] && says 'the search "ou=people.* found 28; good runs .* up to 40'; then
+	ok "a search that found far fewer stops the run"
+else
+	bad "a search that found far fewer stops the run" "exit $status"
+fi
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
