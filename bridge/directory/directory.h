@@ -44,9 +44,13 @@ enum directory_change_kind { CHANGE_ENTRY, CHANGE_GONE, CHANGE_PRESENT, CHANGE_S
 struct directory_change {
 	enum directory_change_kind kind;
 	unsigned search;  /* the people's searches in order, then the groups' */
-	bool group;       /* a search for groups: `entry` is in the layout of directory_group_layout */
+	bool group;       /* a search for groups; attributes by directory_group_layout */
 	const char *key;  /* not of CHANGE_SWEEP; at most DIRECTORY_KEY_BYTES_MAX */
-	const struct entry *entry; /* of CHANGE_ENTRY; its `groups` only in a full read */
+	/*
+	 * Of CHANGE_ENTRY. A person's `groups` only in a full read; of a group the attributes
+	 * only with `show_only`, else just dn, norm_dn and id, which is the key.
+	 */
+	const struct entry *entry;
 };
 typedef int directory_change_fn(void *ctx, const struct directory_change *change,
 				struct err *err);

@@ -310,7 +310,9 @@ int ldap_changes_start(struct ldap_directory *dir, const struct layout *layout,
 	if (!layout || !dir->changes || dir->changes->people_read) {
 		drop_changes(dir);
 		changes = dir->changes = changes_new(dir);
-		if (ask_server(dir, changes, err))
+		if (dir->base.show_only)
+			ldap_changes_refuse(changes, "the read was only to be seen");
+		else if (ask_server(dir, changes, err))
 			return -1;
 		check_computed(dir, changes, NULL);
 		if (!changes->why_not[0] && changes->mark.way == SYNC_BY_SYNCREPL)
@@ -413,6 +415,21 @@ static struct slice shown_groups(struct ldap_changes *changes)
 	return slice_of(shown, shown_len);
 }
 
+/* Nothing will be asked of the server by key: what the DN is known by serves as well. */
+static int show_by_dn(struct ldap_directory *dir, struct directory_change *change,
+		      struct err *err)
+{
+	struct entry entry = *change->entry;
+	char key[DIGEST_TEXT];
+
+	digest_of(entry.dn, strlen(entry.dn), key);
+	if (change->group)
+		entry.id = key;
+	change->entry = &entry;
+	change->key = key;
+	return dir->base.watch(dir->base.watch_ctx, change, err);
+}
+
 int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry *entry,
 		      struct err *err)
 {
@@ -424,6 +441,8 @@ int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry 
 	struct slice key = changes->extra ? changes->extra_value : changes->key;
 	char text[SYNC_UUID_TEXT], group[SYNC_GROUP_BYTES];
 
+	if (dir->base.show_only)
+		return show_by_dn(dir, &change, err);
 	if (changes->why_not[0])
 		return 0;
 	if (!key_text(changes, key, text)) {
@@ -571,6 +590,7 @@ static int take_changed_group(void *ctx, const struct raw_entry *raw, struct err
 	struct entry entry = { .dn = raw->dn.data };
 	struct tlv values;
 
+	arena_reset(&delta->dir->scratch);
 	ldap_changes_next(changes);
 	while (raw_entry_attr(raw, &name, &values) == 1) {
 		ldap_changes_note(changes, name, values);
@@ -581,7 +601,7 @@ static int take_changed_group(void *ctx, const struct raw_entry *raw, struct err
 						  "\"%.150s\" names members by uid, and people's were not read",
 						  raw->dn.data);
 	}
-	if (dn_normalize(&delta->mem, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
+	if (dn_normalize(&delta->dir->scratch, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
 		return ldap_delta_give_up(delta, "\"%.150s\" can not be read", raw->dn.data);
 	return ldap_delta_show(delta, CHANGE_ENTRY,
 			       changes->extra && changes->mark.way == SYNC_BY_DIRSYNC

@@ -17,12 +17,73 @@ struct group_reader {
 	unsigned number; /* of the search, for who watches */
 };
 
-static int show_group(struct group_reader *reader, const struct raw_entry *raw, struct err *err)
+/* What a group has, as it came. */
+struct group_attr {
+	const char *attribute; /* of the settings */
+	bool ranged;
+	struct tlv values;
+};
+#define GROUP_ATTRS_MAX 64
+struct group_values {
+	struct group_attr attrs[GROUP_ATTRS_MAX];
+	unsigned count;
+	VEC(struct slice) cns;
+	struct slice sid; /* data NULL = none */
+};
+
+static struct attr_values sorted(struct slice *items, size_t count)
+{
+	attr_values_sort(items, (uint32_t)count);
+	return (struct attr_values){ items, (uint32_t)count };
+}
+
+static struct attr_values members_by(const struct group_values *values, const char *attribute,
+				     struct arena *mem)
+{
+	VEC(struct slice) members = { 0 };
+	struct attr_values ret = { 0 };
+	struct slice value, *items;
+
+	for (unsigned i = 0; i < values->count; i++) {
+		struct tlv left = values->attrs[i].values;
+
+		while (values->attrs[i].attribute == attribute && raw_entry_value(&left, &value))
+			vec_push(&members, value);
+	}
+	if (members.count) {
+		items = arena_array(mem, members.count, sizeof(*items));
+		memcpy(items, members.items, members.count * sizeof(*items));
+		ret = sorted(items, members.count);
+	}
+	vec_release(&members);
+	return ret;
+}
+
+/* In the layout of directory_group_layout. */
+static void fill_group(const struct config_texts *names, struct group_values *values,
+		       struct arena *mem, struct entry *entry)
+{
+	struct attr_values *attrs = arena_array(mem, names->count + 2, sizeof(*attrs));
+
+	attrs[0] = sorted(values->cns.items, values->cns.count);
+	for (unsigned i = 0; i < names->count; i++)
+		attrs[i + 1] = members_by(values, names->items[i], mem);
+	if (values->sid.data)
+		attrs[names->count + 1] = (struct attr_values){ &values->sid, 1 };
+	entry->attrs = attrs;
+	entry->attr_count = names->count + 2;
+}
+
+static int show_group(struct group_reader *reader, const struct raw_entry *raw,
+		      struct group_values *values, struct err *err)
 {
 	struct entry entry = { .dn = raw->dn.data };
 	struct arena mem = ARENA_INIT;
 	int ret = 0;
 
+	if (reader->dir->base.show_only)
+		fill_group(&reader->dir->config->directory.member_attributes, values, &mem,
+			   &entry);
 	if (dn_normalize(&mem, raw->dn.data, raw->dn.len, &entry.norm_dn, NULL))
 		ldap_changes_refuse(reader->dir->changes, "\"%.150s\" can not be read",
 				    raw->dn.data);
@@ -76,65 +137,74 @@ static void add_members(struct group_reader *reader, const struct raw_entry *ent
 
 /*
  * The group is added before its members, but its cn may come after them: so attributes are
- * kept until all have been seen.
+ * kept until all have been seen. Returns as raw_entry_attr does, or GROUP_IN_PART.
  */
-struct group_attr {
-	const char *attribute;
-	bool ranged;
-	struct tlv values;
-};
-#define GROUP_ATTRS_MAX 64
+#define GROUP_IN_PART 2
+static int gather_group(struct group_reader *reader, const struct raw_entry *entry,
+			struct group_values *values)
+{
+	const struct config_texts *names = &reader->dir->config->directory.member_attributes;
+	struct group_attr attr;
+	struct slice name, cn;
+	int more;
+
+	while ((more = raw_entry_attr(entry, &name, &attr.values)) == 1) {
+		ldap_changes_note(reader->dir->changes, name, attr.values);
+		for (unsigned i = 0; i < names->count && values->count < GROUP_ATTRS_MAX; i++) {
+			if (!is_member_attr(name, names->items[i], &attr.ranged))
+				continue;
+			if (attr.ranged && !entry->partial)
+				return GROUP_IN_PART;
+			attr.attribute = names->items[i];
+			values->attrs[values->count++] = attr;
+		}
+		while (text_cmp_nocase(name.data, name.len, "cn", 2) == 0 &&
+		       raw_entry_value(&attr.values, &cn))
+			vec_push(&values->cns, cn);
+		if (text_cmp_nocase(name.data, name.len, "objectSid", 9) == 0)
+			raw_entry_value(&attr.values, &values->sid);
+	}
+	return more;
+}
+
+static void add_group(struct group_reader *reader, const struct raw_entry *entry,
+		      const struct group_values *values, bool broken)
+{
+	struct membership *membership = reader->dir->membership;
+	struct err why = ERR_INIT;
+
+	if (membership_add(membership, entry->dn.data, entry->dn.len, values->cns.items,
+			   (uint32_t)values->cns.count, &why)) {
+		verdict_spoil(reader->verdict, "a group: %s", why.text);
+		return;
+	}
+	for (unsigned i = 0; i < values->count; i++)
+		add_members(reader, entry, values->attrs[i].attribute, values->attrs[i].ranged,
+			    values->attrs[i].values);
+	if (values->sid.data)
+		membership_add_primary(membership, values->sid);
+	if (broken || values->count == GROUP_ATTRS_MAX) {
+		membership_mark_partial(membership);
+		verdict_spoil(reader->verdict, "the group \"%.100s\" can not be read",
+			      entry->dn.data);
+	}
+	reader->verdict->count++;
+}
 
 static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 {
 	struct group_reader *reader = ctx;
-	const struct config_texts *names = &reader->dir->config->directory.member_attributes;
-	struct group_attr attrs[GROUP_ATTRS_MAX];
-	VEC(struct slice) cns = { 0 };
-	struct err why = ERR_INIT;
-	unsigned count = 0;
-	struct slice name, cn, sid = { 0 };
-	struct tlv values;
-	int more;
+	struct group_values values = { .count = 0 };
+	int ret = RAW_ENTRY_PART, more;
 
 	ldap_changes_next(reader->dir->changes);
-	while ((more = raw_entry_attr(entry, &name, &values)) == 1) {
-		ldap_changes_note(reader->dir->changes, name, values);
-		for (unsigned i = 0; i < names->count && count < GROUP_ATTRS_MAX; i++) {
-			bool ranged;
-
-			if (!is_member_attr(name, names->items[i], &ranged))
-				continue;
-			if (ranged && !entry->partial) {
-				vec_release(&cns);
-				return RAW_ENTRY_PART;
-			}
-			attrs[count++] = (struct group_attr){ names->items[i], ranged, values };
-		}
-		while (text_cmp_nocase(name.data, name.len, "cn", 2) == 0 &&
-		       raw_entry_value(&values, &cn))
-			vec_push(&cns, cn);
-		if (text_cmp_nocase(name.data, name.len, "objectSid", 9) == 0)
-			raw_entry_value(&values, &sid);
+	more = gather_group(reader, entry, &values);
+	if (more != GROUP_IN_PART) {
+		add_group(reader, entry, &values, more < 0);
+		ret = reader->watched ? show_group(reader, entry, &values, err) : 0;
 	}
-	if (membership_add(reader->dir->membership, entry->dn.data, entry->dn.len, cns.items,
-			   (uint32_t)cns.count, &why)) {
-		verdict_spoil(reader->verdict, "a group: %s", why.text);
-	} else {
-		for (unsigned i = 0; i < count; i++)
-			add_members(reader, entry, attrs[i].attribute, attrs[i].ranged,
-				    attrs[i].values);
-		if (sid.data)
-			membership_add_primary(reader->dir->membership, sid);
-		if (more < 0 || count == GROUP_ATTRS_MAX) {
-			membership_mark_partial(reader->dir->membership);
-			verdict_spoil(reader->verdict, "the group \"%.100s\" can not be read",
-				      entry->dn.data);
-		}
-		reader->verdict->count++;
-	}
-	vec_release(&cns);
-	return reader->watched ? show_group(reader, entry, err) : 0;
+	vec_release(&values.cns);
+	return ret;
 }
 
 static int search_groups(struct ldap_directory *dir, unsigned number, struct verdict *verdict,

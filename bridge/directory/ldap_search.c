@@ -566,6 +566,7 @@ int ldap_search_take(struct ldap_search *search, LDAPMessage *message, struct er
 void ldap_search_stop(struct ldap_search *search)
 {
 	stop_asking(search);
+	arena_release(&search->scratch);
 }
 
 int ldap_search_scope(enum config_scope scope)
