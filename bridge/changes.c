@@ -99,13 +99,39 @@ static void drop_mirror(struct changes *c, const struct err *err)
 	c->filling = false;
 }
 
-static void open_mirror(struct changes *c)
+static char *mirror_file(const struct config *config)
 {
-	const char *state = c->how.config->state_file;
-	char *file = mem_alloc(strlen(state) + sizeof(".mirror"));
+	size_t size = strlen(config->state_file) + sizeof(".mirror");
+	char *file = mem_alloc(size);
+
+	snprintf(file, size, "%s.mirror", config->state_file);
+	return file;
+}
+
+void changes_kept(const struct config *config, const char *source, const char *target,
+		  struct changes_kept *ret_kept)
+{
+	char *file = mirror_file(config);
+	struct arena mem = ARENA_INIT;
+	struct mirror_mark mark = { 0 };
+	struct mirror *mirror;
 	struct err err = ERR_INIT;
 
-	snprintf(file, strlen(state) + sizeof(".mirror"), "%s.mirror", state);
+	*ret_kept = (struct changes_kept){ 0 };
+	if (mirror_open(file, source, target, false, &mirror, &err) == 0 && mirror) {
+		if (mirror_mark_load(mirror, &mem, &mark, &err) == 1)
+			*ret_kept = (struct changes_kept){ mark.full_s, mark.todo_count };
+		mirror_close(mirror);
+	}
+	arena_release(&mem);
+	mem_free(file);
+}
+
+static void open_mirror(struct changes *c)
+{
+	char *file = mirror_file(c->how.config);
+	struct err err = ERR_INIT;
+
 	if (mirror_open(file, c->how.source, c->how.target, c->how.write, &c->mirror, &err) ||
 	    (c->mirror && mirror_mark_load(c->mirror, &c->mem, &c->mark, &err) < 0)) {
 		drop_mirror(c, &err);

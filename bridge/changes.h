@@ -79,4 +79,12 @@ void changes_read_done(struct changes *changes, bool complete);
 void changes_commit(struct changes *changes, uint64_t run, int64_t run_start_s,
 		    const char *const *todo, size_t todo_count);
 
+/* For monitoring: what is kept of the last read, without a run. */
+struct changes_kept {
+	int64_t full_s; /* when everything was read last; 0 = nothing is kept */
+	size_t todo;    /* people not yet as the rules want */
+};
+void changes_kept(const struct config *config, const char *source, const char *target,
+		  struct changes_kept *ret_kept);
+
 #endif

@@ -119,6 +119,8 @@ static enum exit_code print_status(struct run *run, const struct cli_args *args)
 	struct recorded *recorded;
 	struct state_summary s;
 	struct err err = ERR_INIT;
+	struct changes_kept kept;
+	int64_t full_age;
 	size_t count;
 	bool good;
 
@@ -127,17 +129,25 @@ static enum exit_code print_status(struct run *run, const struct cli_args *args)
 		cli_say_error(&err);
 		return EXIT_FAILED;
 	}
+	changes_kept(run->config, run->source, run->config->target.api_url, &kept);
+	full_age = kept.full_s ? run->time_s - kept.full_s : -1;
 	good = s.baseline && !s.unfinished;
 	if (args->json)
 		printf("{\"schema\":\"dirbridge.status/1\",\"ok\":%s,\"lastGoodAge\":%" PRId64
-		       ",\"linked\":%lu,\"unfinishedCalls\":%lu}\n",
+		       ",\"linked\":%lu,\"unfinishedCalls\":%lu,\"fullReadAge\":%" PRId64
+		       ",\"leftUndone\":%zu}\n",
 		       good ? "true" : "false", s.baseline ? run->time_s - s.last_good_s : -1,
-		       s.linked, s.unfinished);
+		       s.linked, s.unfinished, full_age, kept.todo);
 	else if (!s.baseline)
 		printf("no good run yet\n");
 	else
 		printf("last good run %" PRId64 " s ago, %lu accounts linked, %lu calls without an "
-		       "outcome\n", run->time_s - s.last_good_s, s.linked, s.unfinished);
+		       "outcome", run->time_s - s.last_good_s, s.linked, s.unfinished);
+	if (!args->json && s.baseline && full_age >= 0)
+		printf(", everything read %" PRId64 " s ago, %zu people left undone", full_age,
+		       kept.todo);
+	if (!args->json && s.baseline)
+		printf("\n");
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
