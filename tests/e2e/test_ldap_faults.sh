@@ -9,6 +9,25 @@ build=$(cd "${BUILD:-build}" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-faults.XXXXXX")
 chmod 755 "$work"
 
+# Without LANE it runs itself once for each, and adds up.
+LANES=(answers silence lost broken cuts)
+if [ -z "${LANE:-}" ]; then
+	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+	for lane in "${LANES[@]}"; do
+		LANE=$lane "$0" >"$work/$lane" 2>&1 &
+	done
+	wait
+	for lane in "${LANES[@]}"; do
+		grep -Ev '^[0-9]+ passed, ' "$work/$lane"
+		grep -Eq '^[0-9]+ passed, ' "$work/$lane" || echo "FAIL $lane: it did not come to its end"
+	done >"$work/all"
+	cat "$work/all"
+	count() { grep -c "^$1 " "$work/all" || true; }
+	echo "$(count ok) passed, $(count FAIL) failed, $(count skip) skipped"
+	[ "$(count FAIL)" -eq 0 ]
+	exit
+fi
+
 # shellcheck source=tests/e2e/slapd.sh
 . tests/e2e/slapd.sh
 # shellcheck source=tests/e2e/lib.sh
@@ -173,199 +192,6 @@ asked() {
 	if [ "$got" = "$3" ]; then ok "$1"; else bad "$1" "$2 is $got, not $3"; fi
 }
 
-# --- start, and a good run ----------------------------------------------------------------
-
-"$build/tests/tools/gen_directory" --people $PEOPLE --groups 40 --seed 3 >"$work/company.ldif"
-"$build/tests/tools/gen_tenant" --seed 3 --foreign 5 >"$work/tenant.jsonl"
-mkdir "$work/mappings"
-cp examples/quickstart/mappings/agents.yaml "$work/mappings/"
-printf 'demo-secret\n' >"$work/tenant.secret"
-printf 'demo-password' >"$work/bind.password"
-printf 'other-password' >"$work/wrong.password"
-chmod 600 "$work"/*.secret "$work"/*.password
-mock_start "$work/mock" "$work/company.ldif"
-sandbox_start "$work/tenant.jsonl" --rate 0
-settings
-if "$build/dirbridge" apply --yes -c "$work/dirbridge.yaml" >"$work/out" 2>&1; then
-	ok "a good run before everything"
-else
-	bad "a good run before everything" "exit $?"
-fi
-
-# --- no fault: the rows below can succeed ---------------------------------------------------
-row "no fault, three have left" "" complete '^digest entries=37 '
-row "no fault, over TLS" "" complete '' "uri: $MOCK_LDAPS" "tls_ca_file: $MOCK_CA_FILE"
-row "no fault, StartTLS" "" complete '' "start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
-asked "StartTLS before the login" 'c["starttls"], c["binds"][0]["tls"]' '(1, True)'
-settings
-mock_faults
-read_with "$checked"
-asked "four pages of ten" '[s["page"] for s in c["searches"] if "people" in s["base"]][:5]' '[10, 10, 10, 10]'
-
-# --- pages ----------------------------------------------------------------------------------
-
-row "the server's pages are smaller" "page_max=7" complete ''
-row "without paging all comes at once" "no_paging" complete ''
-asked "and nothing is asked twice" \
-	'len([s for s in c["searches"] if s["base"] == "'"$PEOPLE_BASE"'" and "inetOrg" in s["filter"]])' 1
-row "pages without entries, then entries" "empty_first=3" complete ''
-row "a server that limits what does not page" "page_max=10" both 'limit' "page_size: 0"
-row "cookie lost after one page" "where=people cookie_lost=1" people \
-	'after 10 entries.*cookie is invalid'
-row "cookie lost after three pages" "where=people cookie_lost=3" people 'after 30 entries'
-row "cookie of the groups lost" "where=ou=groups cookie_lost=1" groups 'cookie is invalid'
-row "paging stops between pages" "where=people cookie_gone=2" people 'stopped paging'
-row "no page control from a server that pages" "where=people cookie_gone=0" people 'stopped paging'
-row "the same page without end" "where=people cookie_same" people 'sends a page again'
-row "one page twice" "where=people cookie_reset" people 'sends a page again'
-row "pages without end and without entries" "where=people empty_pages" people 'pages without end'
-
-# --- limits and results ------------------------------------------------------------------
-for limit in size_limit time_limit admin_limit; do
-	row "$limit at once" "where=people $limit=0" people "limit ended .* after 0 entries"
-	row "$limit in the first page" "where=people $limit=5" people "limit ended .* after 5 entries"
-	row "$limit in the third page" "where=people $limit=25" people "after 25 entries"
-	row "$limit in the groups" "where=ou=groups $limit=4" groups "after 4 entries"
-done
-row "busy" "where=people result=51 result_text=try_later" people 'busy.*try_later'
-row "busy at the second page" "where=people result=51 result_page=2" people 'after 10 entries.*busy'
-row "unavailable" "where=people result=52" people 'unavailable'
-row "unavailable in the middle" "where=people result=52 result_after=12" people 'after 12 entries'
-row "unwilling" "where=people result=53 result_text=DSID-0C0910" people 'DSID-0C0910'
-row "operations error, as AD says to the anonymous" "where=people result=1" people \
-	'Operations error'
-row "a code that nobody knows" "where=people result=123" people '123'
-row "a code below zero" "where=people malformed=done_negative" people ''
-row "insufficient access" "where=people result=50" people 'Insufficient access'
-row "the groups' base is gone" "where=ou=groups result=32" groups 'is not there'
-row "protocol error" "where=ou=groups result=2" groups 'Protocol error'
-row "the control is refused" "where=people result=12" people ''
-
-# --- nobody, and people without what makes them one -----------------------------------------
-row "success, and nobody" "where=people zero_entries" people 'found nobody'
-row "one person without id" "where=people no_id=5" people 'has no entryUUID'
-row "nobody has an id" "where=people no_id=all" people 'has no entryUUID'
-row "a person without DN" "where=people wrong_dn=empty" people 'without a DN'
-row "a person with a broken DN" "where=people wrong_dn=garbage" people ''
-
-# --- referrals and references ---------------------------------------------------------------
-other=ldap://dc2.example.org/ou=people,dc=example,dc=org
-row "a referral" "where=people referral=$other" people 'Referral'
-row "a referral in the middle" "where=people referral=$other result_after=11" people \
-	'after 11 entries'
-row "a reference in the people" "where=people reference=$other" people \
-	'is on another server and was not read: ldap://dc2'
-row "references after entries" "where=people reference_at=4 reference=$other|$other" people \
-	'is on another server'
-row "a reference in the groups" "where=ou=groups reference=$other" groups 'is on another server'
-row "a reference that is no address" "where=people reference=%%nonsense" people ''
-contexts='ldap://example.org/CN=Configuration,DC=example,DC=org'
-contexts+='|ldap://example.org/DC=DomainDnsZones,DC=example,DC=org'
-row "the naming contexts of Active Directory" "where=people reference=$contexts" complete ''
-
-# --- login ----------------------------------------------------------------------------------
-ad_says() { echo "bind_error=80090308:%20LdapErr:%20DSID-0C0903A9,%20data%20$1,%20v1db1"; }
-while read -r code words; do
-	row "Active Directory says $code" "$(ad_says "$code")" "error:$AUTH" "$words"
-done <<-X
-	525 there is no such account
-	52e the password is wrong
-	530 at this hour
-	531 from this computer
-	532 password has expired
-	533 is disabled
-	701 account has expired
-	773 must change its password
-	775 is locked
-X
-row "bind: busy" "bind=51" "error:$NET" 'does not take the login.*busy'
-row "bind: unavailable" "bind=52" "error:$NET" 'does not take the login'
-row "bind: encryption wanted" "bind=8" "error:$AUTH" 'encrypted connection.*ldaps'
-row "bind: confidentiality wanted" "bind=13" "error:$AUTH" 'encrypted connection'
-row "bind: no such mechanism" "bind=7" "error:$AUTH" 'method not supported'
-row "bind: a referral" "bind=10" "error:$AUTH" 'Referral'
-row "StartTLS refused" "starttls=52" "error:$TLS" 'refuses StartTLS' \
-	"start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
-asked "and no login in the clear" 'c["binds"]' '[]'
-
-# --- silence: every wait has its end --------------------------------------------------------
-quick=("connect_timeout: 1" "timeout: 1")
-tls=("tls_ca_file: $MOCK_CA_FILE")
-row "no answer to the connection" "" "error:$TIMEOUT" 'no connection within 1 s' \
-	"${quick[@]}" "uri: $MOCK_DEAD"
-row "no answer to the connection, ldaps" "" "error:$TIMEOUT" 'no connection within 1 s' \
-	"${quick[@]}" "${tls[@]}" "uri: ldaps://${MOCK_DEAD#ldap://}"
-row "no answer in the TLS handshake" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
-	"${quick[@]}" "${tls[@]}" "uri: $MOCK_LDAPS"
-row "no answer to StartTLS" "hang=starttls" "error:$TIMEOUT" 'no answer within 1 s' \
-	"${quick[@]}" "${tls[@]}" "start_tls: true"
-row "no handshake after StartTLS" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
-	"${quick[@]}" "${tls[@]}" "start_tls: true"
-row "no answer to the login" "hang=bind" "error:$TIMEOUT" 'no answer to the login within 1 s' "${quick[@]}"
-row "no answer to the first search" "hang=search" "error:$TIMEOUT" 'no answer within 1 s' "${quick[@]}"
-row "no answer to the second search" "hang=search where=people" "error:$TIMEOUT" \
-	'no answer within 1 s' "${quick[@]}"
-row "no answer to the next page" "hang=page where=people" people 'no answer within 1 s, after 10' "${quick[@]}"
-row "silence after entries" "hang_after=14 where=people" people 'no answer within 1 s, after 14' "${quick[@]}"
-row "silence in the groups" "hang_after=14 where=ou=groups" groups 'no answer within 1 s' "${quick[@]}"
-row "no result after the last entry" "hang=done where=people page_max=100" people \
-	'no answer within 1 s, after 37' "${quick[@]}" "page_size: 100"
-row "slow answers are answers" "slow=20" complete '' "${quick[@]}" "timeout: 5"
-
-# --- the connection ends ----------------------------------------------------------------------
-for how in fin rst; do
-	row "$how at the login" "drop_bind drop_how=$how" "error:$NET" ''
-	row "$how before the first entry" "drop_after=0 drop_how=$how" "error:$NET" 'connection was lost'
-	row "$how after entries" "drop_after=7 drop_how=$how where=people" people 'lost.* after 7 entries'
-	row "$how between pages" "drop_after=20 drop_how=$how where=people" people 'after 20 entries'
-	row "$how in the groups" "drop_after=7 drop_how=$how where=ou=groups" groups 'connection was lost'
-	row "$how in the place of the result" "drop_done drop_how=$how where=people" people 'after 10 entries'
-done
-for how in fin rst notify; do
-	row "TLS ends by $how after entries" "drop_after=7 drop_how=$how where=people" people \
-		'after 7 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
-	row "TLS ends by $how in the place of the result" "drop_done drop_how=$how where=people" \
-		people 'after 10 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
-done
-# A connection that is lost once: the read goes on, logged in and encrypted as before (libldap
-# would connect again by itself, anonymous and in the clear).
-safely='all(s["who"].startswith("cn=dirbridge") and s["tls"] for s in c["searches"])'
-for how in "uri: $MOCK_LDAPS" "start_tls: true"; do
-	for at in drop_after=0 "drop_after=7 where=ou=groups" "drop_after=15 where=people" \
-		end_after=1 end_after=4 end_after=5 end_after=9 end_after=10 drop_at=9000; do
-		row "lost once, $how, $at" "conns=1 $at" complete '' "$how" "${tls[@]}"
-		asked "and nothing was asked without login and TLS" "c['connections'] > 1 and $safely" True
-	done
-done
-# libldap 2.5 loses the memory of that message, and of what the next section asks for.
-ASAN_OPTIONS=detect_leaks=0 row "the server says that it goes" "notice=12 where=people" \
-	people 'after 12 entries'
-row "nobody listens" "" "error:$NET" 'Connection refused' "uri: ldap://127.0.0.1:1"
-row "the first server is silent, the second is not" "" complete '' \
-	"uri: [$MOCK_DEAD, $MOCK_LDAP]" "${quick[@]}"
-
-# --- messages that are broken -----------------------------------------------------------------
-export ASAN_OPTIONS=detect_leaks=0
-for kind in outer_tag outer_huge outer_four_gb outer_nine outer_indefinite outer_short outer_empty \
-	no_id id_large op_long; do
-	row "message: $kind" "malformed=$kind where=people" people 'after 2 entries'
-	row "message: $kind, in the groups" "malformed=$kind where=ou=groups" groups 'groups'
-done
-row "message: op_tag" "malformed=op_tag where=people" people 'after 2 entries' "${quick[@]}"
-for kind in op_empty dn_tag dn_long no_attrs attrs_long attr_short attr_tag attr_long attr_half name_tag \
-	values_tag values_long value_tag value_long value_indefinite value_many; do
-	row "entry: $kind" "malformed=$kind where=people" people ''
-done
-for kind in attr_tag attr_long attr_half values_tag values_long value_tag value_long; do
-	row "group: $kind" "malformed=$kind malformed_attr=member where=ou=groups" groups ''
-done
-for kind in done_empty done_code done_long done_short control_empty control_short control_cookie \
-	control_list control_oid; do
-	row "result: $kind" "malformed=$kind where=people" people ''
-	row "result: $kind, in the groups" "malformed=$kind where=ou=groups" groups ''
-done
-row "result: two of them" "malformed=done_twice" complete ''
-
 whole=$PEOPLE # in a complete read
 # survives NAME FAULT...: ends by itself, in one of the ways that a read may end, and what it
 # calls complete is. With `any` as first fault it need not be: what is wrong cannot be seen.
@@ -387,14 +213,6 @@ survives() {
 	bad "$name" "$*: exit $status"
 	return 1
 }
-settings
-# An answer under the number of no question is dropped by libldap: nothing can tell that an
-# entry is missing, so all that is asked here is to end.
-for kind in id_zero id_negative id_empty attrs_tag control_tag control_size done_negative; do
-	! survives "message: $kind" any "malformed=$kind" "where=people" || ok "message: $kind"
-done
-
-# --- the connection ends at any byte, or a byte is damaged ------------------------------------
 # sweep NAME COUNT FAULT...: at COUNT places, evenly over what a whole read is sent.
 sweep() {
 	local name=$1 count=$2 bytes at step fine=1
@@ -410,35 +228,250 @@ sweep() {
 	done
 	[ -z "$fine" ] || ok "$name, at $count of $bytes bytes"
 }
-unset ASAN_OPTIONS
-few=()
-[ -z "${LONG:-}" ] || few=("people: {base: \"$PEOPLE_BASE\", filter: (uid=n*)}"
-	"groups: {base: \"$GROUPS_BASE\", filter: (cn=cc-agents)}")
-settings "page_size: 15" "${few[@]}"
-sweep "the connection ends anywhere, once" 60 drop_at=AT conns=1
-sweep "the connection is reset anywhere, once" 10 drop_at=AT drop_how=rst conns=1
-sweep "the connection ends anywhere, each time" 12 drop_at=AT
-export ASAN_OPTIONS=detect_leaks=0
-sweep "a byte is damaged anywhere" 40 any flip_at=AT conns=1
-sweep "a bit is damaged anywhere" 40 any flip_at=AT flip_bits=1 conns=1
-settings "uri: $MOCK_LDAPS" "${tls[@]}" "${few[@]}"
-sweep "TLS ends anywhere, once" 30 drop_at=AT conns=1
-sweep "TLS ends anywhere, each time" 6 drop_at=AT
-sweep "a byte is damaged anywhere below TLS" 30 flip_at=AT conns=1
 
-# --- what cannot be told apart --------------------------------------------------------------
-# Two entries with one id: the read is whole, but somebody's own id did not come.
+# --- the lanes: run side by side, since most of the time is waiting ---------------------------
+
+ad_says() { echo "bind_error=80090308:%20LdapErr:%20DSID-0C0903A9,%20data%20$1,%20v1db1"; }
+# --- no fault: the rows below can succeed ---------------------------------------------------
+lane_answers() {
+	row "no fault, three have left" "" complete '^digest entries=37 '
+	row "no fault, over TLS" "" complete '' "uri: $MOCK_LDAPS" "tls_ca_file: $MOCK_CA_FILE"
+	row "no fault, StartTLS" "" complete '' "start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
+	asked "StartTLS before the login" 'c["starttls"], c["binds"][0]["tls"]' '(1, True)'
+	settings
+	mock_faults
+	read_with "$checked"
+	asked "four pages of ten" '[s["page"] for s in c["searches"] if "people" in s["base"]][:5]' '[10, 10, 10, 10]'
+
+	# --- pages ----------------------------------------------------------------------------------
+
+	row "the server's pages are smaller" "page_max=7" complete ''
+	row "without paging all comes at once" "no_paging" complete ''
+	asked "and nothing is asked twice" \
+		'len([s for s in c["searches"] if s["base"] == "'"$PEOPLE_BASE"'" and "inetOrg" in s["filter"]])' 1
+	row "pages without entries, then entries" "empty_first=3" complete ''
+	row "a server that limits what does not page" "page_max=10" both 'limit' "page_size: 0"
+	row "cookie lost after one page" "where=people cookie_lost=1" people \
+		'after 10 entries.*cookie is invalid'
+	row "cookie lost after three pages" "where=people cookie_lost=3" people 'after 30 entries'
+	row "cookie of the groups lost" "where=ou=groups cookie_lost=1" groups 'cookie is invalid'
+	row "paging stops between pages" "where=people cookie_gone=2" people 'stopped paging'
+	row "no page control from a server that pages" "where=people cookie_gone=0" people 'stopped paging'
+	row "the same page without end" "where=people cookie_same" people 'sends a page again'
+	row "one page twice" "where=people cookie_reset" people 'sends a page again'
+	row "pages without end and without entries" "where=people empty_pages" people 'pages without end'
+
+	# --- limits and results ------------------------------------------------------------------
+	for limit in size_limit time_limit admin_limit; do
+		row "$limit at once" "where=people $limit=0" people "limit ended .* after 0 entries"
+		row "$limit in the first page" "where=people $limit=5" people "limit ended .* after 5 entries"
+		row "$limit in the third page" "where=people $limit=25" people "after 25 entries"
+		row "$limit in the groups" "where=ou=groups $limit=4" groups "after 4 entries"
+	done
+	row "busy" "where=people result=51 result_text=try_later" people 'busy.*try_later'
+	row "busy at the second page" "where=people result=51 result_page=2" people 'after 10 entries.*busy'
+	row "unavailable" "where=people result=52" people 'unavailable'
+	row "unavailable in the middle" "where=people result=52 result_after=12" people 'after 12 entries'
+	row "unwilling" "where=people result=53 result_text=DSID-0C0910" people 'DSID-0C0910'
+	row "operations error, as AD says to the anonymous" "where=people result=1" people \
+		'Operations error'
+	row "a code that nobody knows" "where=people result=123" people '123'
+	row "a code below zero" "where=people malformed=done_negative" people ''
+	row "insufficient access" "where=people result=50" people 'Insufficient access'
+	row "the groups' base is gone" "where=ou=groups result=32" groups 'is not there'
+	row "protocol error" "where=ou=groups result=2" groups 'Protocol error'
+	row "the control is refused" "where=people result=12" people ''
+
+	# --- nobody, and people without what makes them one -----------------------------------------
+	row "success, and nobody" "where=people zero_entries" people 'found nobody'
+	row "one person without id" "where=people no_id=5" people 'has no entryUUID'
+	row "nobody has an id" "where=people no_id=all" people 'has no entryUUID'
+	row "a person without DN" "where=people wrong_dn=empty" people 'without a DN'
+	row "a person with a broken DN" "where=people wrong_dn=garbage" people ''
+
+	# --- referrals and references ---------------------------------------------------------------
+	other=ldap://dc2.example.org/ou=people,dc=example,dc=org
+	row "a referral" "where=people referral=$other" people 'Referral'
+	row "a referral in the middle" "where=people referral=$other result_after=11" people \
+		'after 11 entries'
+	row "a reference in the people" "where=people reference=$other" people \
+		'is on another server and was not read: ldap://dc2'
+	row "references after entries" "where=people reference_at=4 reference=$other|$other" people \
+		'is on another server'
+	row "a reference in the groups" "where=ou=groups reference=$other" groups 'is on another server'
+	row "a reference that is no address" "where=people reference=%%nonsense" people ''
+	contexts='ldap://example.org/CN=Configuration,DC=example,DC=org'
+	contexts+='|ldap://example.org/DC=DomainDnsZones,DC=example,DC=org'
+	row "the naming contexts of Active Directory" "where=people reference=$contexts" complete ''
+
+	# --- login ----------------------------------------------------------------------------------
+	while read -r code words; do
+		row "Active Directory says $code" "$(ad_says "$code")" "error:$AUTH" "$words"
+	done <<-X
+		525 there is no such account
+		52e the password is wrong
+		530 at this hour
+		531 from this computer
+		532 password has expired
+		533 is disabled
+		701 account has expired
+		773 must change its password
+		775 is locked
+	X
+	row "bind: busy" "bind=51" "error:$NET" 'does not take the login.*busy'
+	row "bind: unavailable" "bind=52" "error:$NET" 'does not take the login'
+	row "bind: encryption wanted" "bind=8" "error:$AUTH" 'encrypted connection.*ldaps'
+	row "bind: confidentiality wanted" "bind=13" "error:$AUTH" 'encrypted connection'
+	row "bind: no such mechanism" "bind=7" "error:$AUTH" 'method not supported'
+	row "bind: a referral" "bind=10" "error:$AUTH" 'Referral'
+	row "StartTLS refused" "starttls=52" "error:$TLS" 'refuses StartTLS' \
+		"start_tls: true" "tls_ca_file: $MOCK_CA_FILE"
+	asked "and no login in the clear" 'c["binds"]' '[]'
+
+	# --- what cannot be told apart --------------------------------------------------------------
+	# Two entries with one id: the read is whole, but somebody's own id did not come.
+	settings
+	mock_faults leave=3 where=people dup_id=5
+	read_with "$checked"
+	left=$((PEOPLE - 3))
+	if verdict_of complete ''; then ok "an id that comes twice is read"; else bad "an id that comes twice is read" "$why"; fi
+	plan
+	if plan_of people && says 'two entries came with the same directory id'; then
+		ok "and nobody has left"
+	else
+		bad "and nobody has left" "${why:-it is not said why}"
+	fi
+}
+
+# --- silence: every wait has its end --------------------------------------------------------
+lane_silence() {
+	row "no answer to the connection" "" "error:$TIMEOUT" 'no connection within 1 s' \
+		"${quick[@]}" "uri: $MOCK_DEAD"
+	row "no answer to the connection, ldaps" "" "error:$TIMEOUT" 'no connection within 1 s' \
+		"${quick[@]}" "${tls[@]}" "uri: ldaps://${MOCK_DEAD#ldap://}"
+	row "no answer in the TLS handshake" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
+		"${quick[@]}" "${tls[@]}" "uri: $MOCK_LDAPS"
+	row "no answer to StartTLS" "hang=starttls" "error:$TIMEOUT" 'no answer within 1 s' \
+		"${quick[@]}" "${tls[@]}" "start_tls: true"
+	row "no handshake after StartTLS" "hang=tls" "error:$TIMEOUT" 'no answer within 1 s' \
+		"${quick[@]}" "${tls[@]}" "start_tls: true"
+	row "no answer to the login" "hang=bind" "error:$TIMEOUT" 'no answer to the login within 1 s' "${quick[@]}"
+	row "no answer to the first search" "hang=search" "error:$TIMEOUT" 'no answer within 1 s' "${quick[@]}"
+	row "no answer to the second search" "hang=search where=people" "error:$TIMEOUT" \
+		'no answer within 1 s' "${quick[@]}"
+	row "no answer to the next page" "hang=page where=people" people 'no answer within 1 s, after 10' "${quick[@]}"
+	row "silence after entries" "hang_after=14 where=people" people 'no answer within 1 s, after 14' "${quick[@]}"
+	row "silence in the groups" "hang_after=14 where=ou=groups" groups 'no answer within 1 s' "${quick[@]}"
+	row "no result after the last entry" "hang=done where=people page_max=100" people \
+		'no answer within 1 s, after 37' "${quick[@]}" "page_size: 100"
+	row "slow answers are answers" "slow=20" complete '' "${quick[@]}" "timeout: 5"
+}
+
+# --- the connection ends ----------------------------------------------------------------------
+lane_lost() {
+	for how in fin rst; do
+		row "$how at the login" "drop_bind drop_how=$how" "error:$NET" ''
+		row "$how before the first entry" "drop_after=0 drop_how=$how" "error:$NET" 'connection was lost'
+		row "$how after entries" "drop_after=7 drop_how=$how where=people" people 'lost.* after 7 entries'
+		row "$how between pages" "drop_after=20 drop_how=$how where=people" people 'after 20 entries'
+		row "$how in the groups" "drop_after=7 drop_how=$how where=ou=groups" groups 'connection was lost'
+		row "$how in the place of the result" "drop_done drop_how=$how where=people" people 'after 10 entries'
+	done
+	for how in fin rst notify; do
+		row "TLS ends by $how after entries" "drop_after=7 drop_how=$how where=people" people \
+			'after 7 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
+		row "TLS ends by $how in the place of the result" "drop_done drop_how=$how where=people" \
+			people 'after 10 entries' "uri: $MOCK_LDAPS" "${tls[@]}"
+	done
+	# A connection that is lost once: the read goes on, logged in and encrypted as before (libldap
+	# would connect again by itself, anonymous and in the clear).
+	safely='all(s["who"].startswith("cn=dirbridge") and s["tls"] for s in c["searches"])'
+	for how in "uri: $MOCK_LDAPS" "start_tls: true"; do
+		for at in drop_after=0 "drop_after=7 where=ou=groups" "drop_after=15 where=people" \
+			end_after=1 end_after=4 end_after=5 end_after=9 end_after=10 drop_at=9000; do
+			row "lost once, $how, $at" "conns=1 $at" complete '' "$how" "${tls[@]}"
+			asked "and nothing was asked without login and TLS" "c['connections'] > 1 and $safely" True
+		done
+	done
+	# libldap 2.5 loses the memory of that message, and of what the next section asks for.
+	ASAN_OPTIONS=detect_leaks=0 row "the server says that it goes" "notice=12 where=people" \
+		people 'after 12 entries'
+	row "nobody listens" "" "error:$NET" 'Connection refused' "uri: ldap://127.0.0.1:1"
+	row "the first server is silent, the second is not" "" complete '' \
+		"uri: [$MOCK_DEAD, $MOCK_LDAP]" "${quick[@]}"
+}
+
+# --- messages that are broken -----------------------------------------------------------------
+lane_broken() {
+	export ASAN_OPTIONS=detect_leaks=0
+	for kind in outer_tag outer_huge outer_four_gb outer_nine outer_indefinite outer_short outer_empty \
+		no_id id_large op_long; do
+		row "message: $kind" "malformed=$kind where=people" people 'after 2 entries'
+		row "message: $kind, in the groups" "malformed=$kind where=ou=groups" groups 'groups'
+	done
+	row "message: op_tag" "malformed=op_tag where=people" people 'after 2 entries' "${quick[@]}"
+	for kind in op_empty dn_tag dn_long no_attrs attrs_long attr_short attr_tag attr_long attr_half name_tag \
+		values_tag values_long value_tag value_long value_indefinite value_many; do
+		row "entry: $kind" "malformed=$kind where=people" people ''
+	done
+	for kind in attr_tag attr_long attr_half values_tag values_long value_tag value_long; do
+		row "group: $kind" "malformed=$kind malformed_attr=member where=ou=groups" groups ''
+	done
+	for kind in done_empty done_code done_long done_short control_empty control_short control_cookie \
+		control_list control_oid; do
+		row "result: $kind" "malformed=$kind where=people" people ''
+		row "result: $kind, in the groups" "malformed=$kind where=ou=groups" groups ''
+	done
+	row "result: two of them" "malformed=done_twice" complete ''
+
+	settings
+	# An answer under the number of no question is dropped by libldap: nothing can tell that an
+	# entry is missing, so all that is asked here is to end.
+	for kind in id_zero id_negative id_empty attrs_tag control_tag control_size done_negative; do
+		! survives "message: $kind" any "malformed=$kind" "where=people" || ok "message: $kind"
+	done
+}
+
+# --- the connection ends at any byte, or a byte is damaged ------------------------------------
+lane_cuts() {
+	unset ASAN_OPTIONS
+	few=()
+	[ -z "${LONG:-}" ] || few=("people: {base: \"$PEOPLE_BASE\", filter: (uid=n*)}"
+		"groups: {base: \"$GROUPS_BASE\", filter: (cn=cc-agents)}")
+	settings "page_size: 15" "${few[@]}"
+	sweep "the connection ends anywhere, once" 60 drop_at=AT conns=1
+	sweep "the connection is reset anywhere, once" 10 drop_at=AT drop_how=rst conns=1
+	sweep "the connection ends anywhere, each time" 12 drop_at=AT
+	export ASAN_OPTIONS=detect_leaks=0
+	sweep "a byte is damaged anywhere" 40 any flip_at=AT conns=1
+	sweep "a bit is damaged anywhere" 40 any flip_at=AT flip_bits=1 conns=1
+	settings "uri: $MOCK_LDAPS" "${tls[@]}" "${few[@]}"
+	sweep "TLS ends anywhere, once" 30 drop_at=AT conns=1
+	sweep "TLS ends anywhere, each time" 6 drop_at=AT
+	sweep "a byte is damaged anywhere below TLS" 30 flip_at=AT conns=1
+}
+
+# --- start, and a good run ----------------------------------------------------------------
+
+"$build/tests/tools/gen_directory" --people $PEOPLE --groups 40 --seed 3 >"$work/company.ldif"
+"$build/tests/tools/gen_tenant" --seed 3 --foreign 5 >"$work/tenant.jsonl"
+mkdir "$work/mappings"
+cp examples/quickstart/mappings/agents.yaml "$work/mappings/"
+printf 'demo-secret\n' >"$work/tenant.secret"
+printf 'demo-password' >"$work/bind.password"
+printf 'other-password' >"$work/wrong.password"
+chmod 600 "$work"/*.secret "$work"/*.password
+mock_start "$work/mock" "$work/company.ldif"
+sandbox_start "$work/tenant.jsonl" --rate 0
+quick=("connect_timeout: 1" "timeout: 1")
+tls=("tls_ca_file: $MOCK_CA_FILE")
 settings
-mock_faults leave=3 where=people dup_id=5
-read_with "$checked"
-left=$((PEOPLE - 3))
-if verdict_of complete ''; then ok "an id that comes twice is read"; else bad "an id that comes twice is read" "$why"; fi
-plan
-if plan_of people && says 'two entries came with the same directory id'; then
-	ok "and nobody has left"
+if "$build/dirbridge" apply --yes -c "$work/dirbridge.yaml" >"$work/out" 2>&1; then
+	ok "a good run before everything"
 else
-	bad "and nobody has left" "${why:-it is not said why}"
+	bad "a good run before everything" "exit $?"
 fi
+"lane_$LANE"
 
 # A right that was taken away: no error, and an attribute that nobody has any more.
 settings
