@@ -10,7 +10,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-faults.XXXXXX")
 chmod 755 "$work"
 
 # Without LANE it runs itself once for each, and adds up.
-LANES=(answers silence lost broken cuts)
+LANES=(answers silence lost broken cuts dns)
 if [ -z "${LANE:-}" ]; then
 	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 	for lane in "${LANES[@]}"; do
@@ -40,6 +40,7 @@ finish() {
 	trap '' INT TERM
 	sandbox_stop
 	mock_stop
+	dns_stop
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -73,7 +74,7 @@ export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
 # --- settings, and the two programs --------------------------------------------------------
 PEOPLE=40
 PEOPLE_BASE="ou=people,$SLAPD_BASE" GROUPS_BASE="ou=groups,$SLAPD_BASE"
-NET=5 TLS=6 AUTH=7 TIMEOUT=8
+NET=5 TLS=6 AUTH=7 TIMEOUT=8 NOT_FOUND=9 PROTOCOL=15
 
 # settings [LINE]...: of the connection, over those of every case; "name:" alone removes one.
 # Any fall in numbers is allowed: the verdict alone must keep people from counting as gone.
@@ -449,6 +450,54 @@ lane_cuts() {
 	sweep "TLS ends anywhere, once" 30 drop_at=AT conns=1
 	sweep "TLS ends anywhere, each time" 6 drop_at=AT
 	sweep "a byte is damaged anywhere below TLS" 30 flip_at=AT conns=1
+}
+
+# --- servers by DNS ---------------------------------------------------------------------------
+DNS_PID=
+dns_stop() {
+	[ -z "$DNS_PID" ] || kill "$DNS_PID" 2>/dev/null || true
+	DNS_PID=
+}
+# by_dns NAME FAULTS OUTCOME REGEX: the domain's server is the one that misbehaves not at all.
+by_dns() {
+	local name=$1 fault faults=() port=${MOCK_LDAP##*:}
+	for fault in $2; do faults+=(--fault "$fault"); done
+	dns_stop
+	rm -f "$work/dns.port"
+	python3 tests/tools/dns_mock.py --port-file "$work/dns.port" "${faults[@]}" \
+		--record "_ldap._tcp.localhost SRV 10 0 1 localhost" \
+		--record "_ldap._tcp.localhost SRV 20 0 $port localhost" &
+	DNS_PID=$!
+	while [ ! -e "$work/dns.port" ]; do
+		kill -0 "$DNS_PID"
+		sleep 0.05
+	done
+	row "$name" "" "$3" "$4" "uri:" "domain: localhost" "srv_scheme: ldap" \
+		"dns_server: 127.0.0.1:$(cat "$work/dns.port")" "connect_timeout: 4"
+}
+lane_dns() {
+	if python3 tests/tools/dns_mock.py --self-test >"$work/out" 2>&1; then
+		ok "the DNS server of the tests"
+	else
+		bad "the DNS server of the tests" "its self-test failed"
+	fi
+	by_dns "servers by DNS, the first is not there" "" complete ''
+	by_dns "an answer cut off, whole by TCP" truncated complete ''
+	by_dns "the first question gets no answer" silent=1 complete ''
+	by_dns "an answer to another number before ours" wrong_id complete ''
+	by_dns "an answer to another question before ours" wrong_question complete ''
+	by_dns "thirty servers more" many=30 complete ''
+	by_dns "a hundred servers more" "many=100 truncated" complete ''
+	by_dns "an answer cut off, and no TCP" "truncated no_tcp" "error:$NET" '_ldap._tcp.localhost'
+	by_dns "no answer" silent "error:$NET" 'no DNS server answers'
+	by_dns "half an answer" short "error:$PROTOCOL" '_ldap._tcp.localhost'
+	by_dns "bytes that are no answer" garbage "error:$NET" '_ldap._tcp.localhost'
+	by_dns "a name that points to itself" loop "error:$PROTOCOL" '_ldap._tcp.localhost'
+	by_dns "the name is not there" nxdomain "error:$NOT_FOUND" 'no DNS name'
+	by_dns "the name has no such record" empty "error:$NOT_FOUND" 'no servers'
+	by_dns "the DNS server fails" servfail "error:$NET" '_ldap._tcp.localhost'
+	by_dns "the DNS server refuses" refused "error:$NET" '_ldap._tcp.localhost'
+	dns_stop
 }
 
 # --- start, and a good run ----------------------------------------------------------------
