@@ -294,7 +294,7 @@ lane_answers() {
 	other=ldap://dc2.example.org/ou=people,dc=example,dc=org
 	row "a referral" "where=people referral=$other" people 'Referral'
 	row "a referral in the middle" "where=people referral=$other result_after=11" people \
-		'after 11 entries'
+		'people incomplete 11'
 	row "a reference in the people" "where=people reference=$other" people \
 		'is on another server and was not read: ldap://dc2'
 	row "references after entries" "where=people reference_at=4 reference=$other|$other" people \
