@@ -416,18 +416,19 @@ static struct slice shown_groups(struct ldap_changes *changes)
 }
 
 /* Nothing will be asked of the server by key: what the DN is known by serves as well. */
-static int show_by_dn(struct ldap_directory *dir, struct directory_change *change,
+static int show_by_dn(struct ldap_directory *dir, const struct directory_change *change,
 		      struct err *err)
 {
+	struct directory_change shown = *change;
 	struct entry entry = *change->entry;
 	char key[DIGEST_TEXT];
 
 	digest_of(entry.dn, strlen(entry.dn), key);
 	if (change->group)
 		entry.id = key;
-	change->entry = &entry;
-	change->key = key;
-	return dir->base.watch(dir->base.watch_ctx, change, err);
+	shown.entry = &entry;
+	shown.key = key;
+	return dir->base.watch(dir->base.watch_ctx, &shown, err);
 }
 
 int ldap_changes_show(struct ldap_directory *dir, unsigned number, struct entry *entry,

@@ -22,8 +22,8 @@ struct ldap_persist_how {
 	int stop_fd;              /* to stop when there is something to read; -1 = none */
 };
 
-/* `dir` is of kind "ldap". The connection is closed at the end. */
-int ldap_persist(struct directory *dir, struct slice mark, const struct layout *layout,
+/* `base` is of kind "ldap". The connection is closed at the end. */
+int ldap_persist(struct directory *base, struct slice mark, const struct layout *layout,
 		 const struct ldap_persist_how *how, enum directory_changes *ret_changes,
 		 char why[DIRECTORY_WHY_MAX], struct err *err);
 

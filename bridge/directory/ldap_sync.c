@@ -200,18 +200,22 @@ static int run_search(struct sync_run *run, struct slice cookie, struct err *err
 int ldap_sync_full(struct ldap_search *search, unsigned number, struct err *err)
 {
 	struct ldap_changes *changes = search->dir->changes;
-	struct sync_run run = { .search = search, .changes = changes };
-	int ret = run_search(&run, slice_of(NULL, 0), err);
+	struct sync_run *run = arena_alloc(&changes->mem, sizeof(*run));
+	int ret;
 
-	if (ret == 0 && run.refused) {
-		ldap_changes_refuse(changes, "the server refuses a search for changes below \"%.100s\": %s",
-				    search->base, run.said);
+	run->search = search;
+	run->changes = changes;
+	ret = run_search(run, slice_of(NULL, 0), err);
+	if (ret == 0 && run->refused) {
+		ldap_changes_refuse(changes,
+				    "the server refuses a search for changes below \"%.100s\": %s",
+				    search->base, run->said);
 		return ldap_search_run(search, err);
 	}
-	if (ret == 0 && run.code == LDAP_SUCCESS && (!run.ended || run.cookie.len == 0))
+	if (ret == 0 && run->code == LDAP_SUCCESS && (!run->ended || run->cookie.len == 0))
 		ldap_changes_refuse(changes, "the search below \"%.150s\" ended without a cookie",
 				    search->base);
-	changes->mark.searches[number].cookie = run.cookie;
+	changes->mark.searches[number].cookie = run->cookie;
 	return ret;
 }
 

@@ -62,6 +62,7 @@ if [ "$(steps "$work/live.json" | wc -l)" -gt 100 ] &&
 else
 	bad "the plan from it is the plan from the directory" "other steps"
 fi
+# shellcheck disable=SC2016
 printf 'version: 1\npeople:\n  - name: all\n    when: "true"\n    profile: {userName: "${entry.mail}"}\n' \
 	>"$work/d/mappings/agents.yaml"
 if bridge snapshot "$work/snap2" && grep -q '120 people, 25 groups, read completely' "$work/out"; then
