@@ -19,6 +19,7 @@ struct toucher {
 	unsigned char *answers;
 	unsigned answer_count;
 	bool regroup;         /* groups were read anew: compare each answer */
+	bool by_uid;          /* and name people by uid */
 	bool failed;
 };
 
@@ -68,6 +69,21 @@ static void touch_row(struct toucher *t, const struct changes_row *row)
 		map_set(&t->dns, row->head.norm_dn, 1);
 }
 
+/* Is somebody as before whom the mirror does not know? Then the two do not belong together. */
+static bool names_strangers(const struct changes *c)
+{
+	for (size_t i = 0; i < c->rows.count; i++) {
+		const struct changes_row *row = &c->rows.items[i];
+
+		if (row->present && !row->known) {
+			log_line(LOG_INFO, "everything is read: the directory names entries as "
+				 "unchanged that were not there");
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Does any answer for a group have to be made anew? Touches who changed. */
 static bool touch_changed(struct toucher *t)
 {
@@ -98,12 +114,14 @@ static void answers_of(struct toucher *t, const struct mirror_head *head, struct
 	struct err err = ERR_INIT;
 
 	arena_reset(&t->work);
-	if (dir->ops->members_by_uid(dir)) {
+	if (t->by_uid) {
 		if (!packed.data && mirror_values(t->c->mirror, head->search, head->key, &t->work,
 						  &packed, &err))
 			t->failed = true;
 		else if (mirror_unpack(packed, layout, &t->work, &attrs, &uids))
 			t->failed = true;
+		/* The mirror may be of a time when nobody asked for them. */
+		t->failed |= uids.count == 0;
 	}
 	dir->ops->member_of(dir, head->norm_dn, &uids, t->answers);
 }
@@ -328,6 +346,7 @@ static int read_groups(struct toucher *t, struct verdict *groups, struct err *er
 	t->regroup = true;
 	if (dir->ops->read_groups(dir, rules_groups(t->c->how.rules), groups, err))
 		return -1;
+	t->by_uid = dir->ops->members_by_uid(dir);
 	if (groups->complete)
 		return 0;
 	log_line(LOG_INFO, "everything is read: the groups could not be read completely");
@@ -342,6 +361,8 @@ static int touch(struct toucher *t, changes_map_fn *map, void *ctx, struct verdi
 	int status;
 
 	if (mirror_each(c->mirror, meet_old, c, &why))
+		return 1;
+	if (names_strangers(c))
 		return 1;
 	if (touch_changed(t)) {
 		status = read_groups(t, groups, err);
