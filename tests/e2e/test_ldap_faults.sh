@@ -10,7 +10,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-faults.XXXXXX")
 chmod 755 "$work"
 
 # Without LANE it runs itself once for each, and adds up.
-LANES=(answers silence lost broken cuts dns)
+LANES=(answers silence lost broken cuts before dns)
 if [ -z "${LANE:-}" ]; then
 	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 	for lane in "${LANES[@]}"; do
@@ -452,6 +452,42 @@ lane_cuts() {
 	sweep "a byte is damaged anywhere below TLS" 30 flip_at=AT conns=1
 }
 
+# --- what good runs found before ---------------------------------------------------------------
+# plans NAME CODE REGEX: the plan ends so, and says REGEX.
+plans() {
+	plan
+	if [ $status -ne "$2" ]; then
+		bad "$1" "exit $status, not $2"
+	elif ! says "$3"; then
+		bad "$1" "nothing says /$3/"
+	else
+		ok "$1"
+	fi
+}
+lane_before() {
+	local site="{base: \"ou=Lisbon,$PEOPLE_BASE\", filter: (objectClass=inetOrgPerson)}"
+	local others="{base: \"$PEOPLE_BASE\", filter: \"(&(objectClass=inetOrgPerson)(!(l=Lisbon)))\"}"
+	local two=("people: [$site, $others]" "max_drop: 20")
+
+	# A right that was taken away: no error, and an attribute that nobody has any more.
+	settings
+	mock_faults leave=3 where=people silent_attr=title
+	plans "an attribute that is gone from everybody stops the run" 4 \
+		'nobody has title any more; [0-9]+ people had it'
+	settings "may_be_absent: [title]"
+	plans "unless that is meant" 3 '3 deactivated'
+	settings "max_drop: 20"
+	mock_faults leave=12
+	plans "far fewer people stop the run" 4 '28 people were read; the last good run had 40'
+	settings "${two[@]}"
+	mock_faults
+	plans "two searches find what one found" 0 'Nothing to do: 40 people'
+	"$build/dirbridge" apply --yes -c "$work/dirbridge.yaml" >"$work/out" 2>&1
+	mock_faults where=ou=lisbon fewer=1
+	plans "a large search does not hide what a small one lost" 4 \
+		'the search "ou=Lisbon.* found 1; good runs of the last days had up to'
+}
+
 # --- servers by DNS ---------------------------------------------------------------------------
 DNS_PID=
 dns_stop() {
@@ -521,31 +557,6 @@ else
 	bad "a good run before everything" "exit $?"
 fi
 "lane_$LANE"
-
-# A right that was taken away: no error, and an attribute that nobody has any more.
-settings
-mock_faults where=people silent_attr=title
-plan
-if [ $status -eq 4 ] && says 'nobody has title any more; [0-9]+ people had it'; then
-	ok "an attribute that is gone from everybody stops the run"
-else
-	bad "an attribute that is gone from everybody stops the run" "exit $status"
-fi
-settings "may_be_absent: [title]"
-plan
-if [ $status -eq 3 ] && ! says 'nobody has title'; then
-	ok "unless that is meant"
-else
-	bad "unless that is meant" "exit $status"
-fi
-settings "max_drop: 20" "people: [{base: \"$PEOPLE_BASE\", filter: (objectClass=inetOrgPerson)}]"
-mock_faults leave=12
-plan
-if [ $status -eq 4 ] && says 'the search "ou=people.* found 28; good runs .* up to 40'; then
-	ok "a search that found far fewer stops the run"
-else
-	bad "a search that found far fewer stops the run" "exit $status"
-fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -24,7 +24,7 @@ Search
   size_limit=N, time_limit=N, admin_limit=N    ends with 4, 3 or 11 after N entries
   referral=URL|...  the search's result is a referral
   reference=URL|... search continuations; reference_at=N comes after N entries
-  zero_entries       success, and nobody
+  zero_entries       success, and nobody; fewer=N: only the first N
   no_id=N            the N-th entry (or all) has no entryUUID, objectGUID
   dup_id=N           the N-th entry has the id of the one before
   silent_attr=NAME   that attribute is missing from everybody

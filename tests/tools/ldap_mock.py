@@ -311,6 +311,7 @@ class Search:
         found = [e for e in found if self.match(self.store, e)]
         if faults.has("zero_entries"):
             found = []
+        found = found[:faults.number("fewer", len(found))]
         self.range_requests()
         if faults.has("range_refused") and any(";range=" in a.lower() for a in self.attrs):
             self.done(53, "no ranges here")
