@@ -194,10 +194,34 @@ static int set_texts(struct loader *load, const struct option *option,
 	return 0;
 }
 
+/* "attributes: [cn, mail]", or one name. */
+static int set_attributes(struct loader *load, const struct option *option,
+			  const struct yaml_node *node, struct config_texts *ret)
+{
+	bool one = node->type == YAML_TEXT;
+	unsigned count = one ? 1 : node->count;
+
+	if (node->type == YAML_MAP || count == 0 ||
+	    strcmp(option->name, "directory.people") != 0)
+		return complain(load, node, "%s.attributes: a list of names is expected here, of directory.people only",
+				option->name);
+	ret->items = arena_array(&load->config->mem, count, sizeof(char *));
+	for (unsigned i = 0; i < count; i++) {
+		const struct yaml_node *item = one ? node : node->items[i];
+
+		if (item->type != YAML_TEXT || item->text.len == 0)
+			return complain(load, item, "%s.attributes: text is expected here",
+					option->name);
+		ret->items[i] = arena_strdup(&load->config->mem, item->text.data);
+	}
+	ret->count = count;
+	return 0;
+}
+
 static int set_search(struct loader *load, const struct option *option,
 		      const struct yaml_node *node, struct config_search *ret)
 {
-	static const char *const keys[] = { "base", "scope", "filter" };
+	static const char *const keys[] = { "base", "scope", "filter", "attributes" };
 	struct arena *mem = &load->config->mem;
 
 	if (node->type != YAML_MAP)
@@ -211,6 +235,11 @@ static int set_search(struct loader *load, const struct option *option,
 		const struct yaml_node *key = node->keys[i], *value = node->items[i];
 		int near, scope;
 
+		if (slice_eq_str(key->text, "attributes")) {
+			if (set_attributes(load, option, value, &ret->attributes))
+				return -1;
+			continue;
+		}
 		if (value->type != YAML_TEXT || (value->plain && value->text.len == 0))
 			return complain(load, value, "%s.%s: text is expected here",
 					option->name, key->text.data);
@@ -226,7 +255,7 @@ static int set_search(struct loader *load, const struct option *option,
 						option->name, value->text.data);
 			ret->scope = (enum config_scope)scope;
 		} else {
-			near = text_nearest(key->text.data, keys, 3);
+			near = text_nearest(key->text.data, keys, 4);
 			return complain(load, key, "%s has no setting \"%s\"%s%s", option->name,
 					key->text.data, near >= 0 ? "; nearest: " : "",
 					near >= 0 ? keys[near] : "");

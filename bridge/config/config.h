@@ -37,6 +37,7 @@ struct config_search {
 	const char *base;
 	enum config_scope scope;
 	const char *filter;
+	struct config_texts attributes; /* of people; count 0 = all that rules use */
 	unsigned line, column; /* where it stands in the settings */
 };
 struct config_searches {

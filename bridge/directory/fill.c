@@ -98,16 +98,34 @@ void fill_release(struct fill *fill)
 	mem_free(fill->answers);
 }
 
-const char **fill_names(const struct fill *fill, struct arena *mem)
+/* Does the reader itself need it, whatever the rules ask for? */
+static bool is_own(const struct fill *fill, int slot)
 {
-	const char **names = arena_array(mem, fill->slot_count + 2, sizeof(*names));
-	unsigned count = 0;
+	return slot >= (int)fill->layout->names.count || slot == fill->id_slot ||
+	       slot == fill->uid_slot || slot == fill->sid_slot || slot == fill->rid_slot;
+}
+
+static bool is_listed(const char *name, const char *const *only, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (text_eq_nocase(only[i], name))
+			return true;
+	return count == 0;
+}
+
+const char **fill_names(const struct fill *fill, const char *const *only, unsigned count,
+			struct arena *mem)
+{
+	const char **names = arena_array(mem, fill->slot_count + 3, sizeof(*names));
+	unsigned at = 0;
 
 	for (unsigned i = 0; i < fill->slot_count; i++)
-		names[count++] = fill->slots[i].name;
+		if (is_own(fill, (int)i) || is_listed(fill->slots[i].name, only, count))
+			names[at++] = fill->slots[i].name;
 	/* No names at all would mean all user attributes; "1.1" means none (RFC 4511 4.5.1.8). */
-	if (count == 0)
-		names[count++] = "1.1";
+	if (at == 0)
+		names[at++] = "1.1";
+	names[at] = NULL;
 	return names;
 }
 

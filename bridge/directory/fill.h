@@ -79,8 +79,12 @@ void fill_keep_uids(struct fill *fill);
 #define SNAPSHOT_PRIMARY "x-dirbridge-primary-group"
 void fill_primary_groups(struct fill *fill, bool from_file);
 
-/* Names to ask a server for: NULL-terminated, in `mem`. */
-const char **fill_names(const struct fill *fill, struct arena *mem);
+/*
+ * Names to ask a server for: NULL-terminated, in `mem`, with room for one more. With `count`
+ * of `only`, of the layout's names just these; what the reader itself needs comes always.
+ */
+const char **fill_names(const struct fill *fill, const char *const *only, unsigned count,
+			struct arena *mem);
 
 /*
  * The server calls an attribute so (RFC 4512 section 2.5: it answers with its own name for

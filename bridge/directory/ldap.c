@@ -15,7 +15,6 @@
 struct people_reader {
 	struct ldap_directory *dir;
 	struct fill *fill;
-	const char **attrs;
 	bool watched;
 	bool uids;    /* read them whatever the groups say */
 	unsigned number; /* of the search that runs */
@@ -138,6 +137,20 @@ static bool narrow_search(struct people_reader *reader, const struct config_sear
 	return true;
 }
 
+/* What this search asks for. */
+static const char **names_of(struct people_reader *reader, const struct config_search *config)
+{
+	const char **names = fill_names(reader->fill, config->attributes.items,
+					config->attributes.count, &reader->mem);
+	size_t count = 0;
+
+	while (names[count])
+		count++;
+	names[count] = reader->dir->changes ? reader->dir->changes->extra : NULL;
+	names[count + (names[count] != NULL)] = NULL;
+	return names;
+}
+
 void people_reader_search(struct people_reader *reader, const struct config_search *config,
 			  struct ldap_search *ret_search)
 {
@@ -146,7 +159,7 @@ void people_reader_search(struct people_reader *reader, const struct config_sear
 		.base = config->base,
 		.filter = config->filter ? config->filter : "(objectClass=*)",
 		.scope = ldap_search_scope(config->scope),
-		.attrs = reader->attrs,
+		.attrs = names_of(reader, config),
 		.ahead_max = PEOPLE_AHEAD_MAX,
 		.fn = take_person,
 		.ctx = reader,
@@ -195,8 +208,6 @@ static void start_filling(struct people_reader *reader, const struct layout *lay
 {
 	const char *extra = reader->dir->changes ? reader->dir->changes->extra : NULL;
 	const char *id = reader->dir->config->directory.id_attribute;
-	const char **names;
-	size_t count = 0;
 
 	reader->fill = mem_alloc(sizeof(*reader->fill));
 	fill_init(reader->fill, layout, id, reader->membership);
@@ -206,12 +217,6 @@ static void start_filling(struct people_reader *reader, const struct layout *lay
 	if ((!reader->membership || membership_wants_primary(reader->membership)) &&
 	    ldap_has_primary_groups(reader->dir))
 		fill_primary_groups(reader->fill, false);
-	names = fill_names(reader->fill, &reader->mem);
-	while (names[count])
-		count++;
-	reader->attrs = arena_array(&reader->mem, count + 2, sizeof(*reader->attrs));
-	memcpy(reader->attrs, names, count * sizeof(*names));
-	reader->attrs[count] = extra;
 	if (extra)
 		fill_alias(reader->fill, slice_str(extra), -1);
 }

@@ -292,6 +292,8 @@ static const char *digest_inputs(const struct ldap_directory *dir, struct arena 
 		digest_add_text(digest, search->base);
 		digest_add_text(digest, search->filter ? search->filter : "");
 		digest_add(digest, &search->scope, sizeof(search->scope));
+		for (unsigned a = 0; a < search->attributes.count; a++)
+			digest_add_text(digest, search->attributes.items[a]);
 	}
 	for (unsigned i = 0; i < config->directory.member_attributes.count; i++)
 		digest_add_text(digest, config->directory.member_attributes.items[i]);

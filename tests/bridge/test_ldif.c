@@ -352,8 +352,10 @@ static void run_directory(const struct directory_case *c, struct taken *taken)
 {
 	static const char *members[] = { "member", "memberUid" };
 	struct config_search people = { c->base ? c->base : "ou=p,dc=x", c->scope,
-					c->filter ? c->filter : "(objectClass=person)", 3, 4 };
-	struct config_search groups = { "ou=g,dc=x", SCOPE_SUB, "(objectClass=group)", 5, 6 };
+					c->filter ? c->filter : "(objectClass=person)",
+					{ NULL, 0 }, 3, 4 };
+	struct config_search groups = { "ou=g,dc=x", SCOPE_SUB, "(objectClass=group)",
+					{ NULL, 0 }, 5, 6 };
 	struct config config = { .file = "S" };
 	struct group_names wanted;
 	struct directory *dir;

@@ -135,6 +135,14 @@ in_group() {
 }
 settings
 
+# --- attributes of a search ---------------------------------------------------------------------
+faults
+settings "people: [{base: \"ou=people,$SLAPD_BASE\", filter: (objectClass=inetOrgPerson), attributes: [SN, uid]}, {base: \"ou=more,$SLAPD_BASE\", filter: (objectClass=inetOrgPerson)}]"
+reads "a search that asks for some" '^people complete 33$' --attr sn --attr cn --attr mobile
+asked "for no others" '[s["attrs"] for s in c["searches"] if s["base"].startswith(("ou=people", "ou=more"))]' \
+	"[['sn', 'entryUUID'], ['sn', 'cn', 'mobile', 'entryUUID']]"
+settings
+
 # --- values in parts ------------------------------------------------------------------------
 faults
 in_group "all values at once" $PEOPLE
