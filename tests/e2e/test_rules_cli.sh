@@ -56,6 +56,11 @@ for example in quickstart active-directory; do
 		-c "$folder/dirbridge.yaml"
 done
 
+for stock in inetorgperson active-directory scim-inetorgperson scim-active-directory; do
+	expect "stock/$stock: its tests reach all" 0 ' 0 failed; .*\(100 %\)' --min-coverage 100 \
+		"$root/mappings/stock/$stock.test.yaml"
+done
+
 cd "$work"
 mkdir rules other
 cat >dirbridge.yaml <<'X'
