@@ -799,17 +799,18 @@ static bool bind(struct binder *b, struct cel_node *n)
 	return ok;
 }
 
-static int compile(struct arena *mem, struct cel_env *env, struct slice text,
-		   struct cel_place place, bool checked, const struct cel_program **ret,
+int cel_compile_as(struct arena *mem, struct cel_env *env, struct slice text,
+		   struct cel_place place, unsigned how, const struct cel_program **ret,
 		   struct err *err)
 {
 	struct cel_program *program = arena_alloc(mem, sizeof(*program));
 	struct err own = ERR_INIT;
 	struct binder b = { .env = env, .program = program, .mem = mem, .err = &own,
-			    .checked = checked };
+			    .checked = how & CEL_CHECKED };
 	bool ok;
 
 	cel_folder_open(&b.folder, program, mem);
+	b.folder.off = how & CEL_UNFOLDED;
 	program->text = slice_of(arena_strndup(mem, text.data, text.len), text.len);
 	program->file = place.file ? arena_strdup(mem, place.file) : NULL;
 	program->layout = env ? env->layout : NULL;
@@ -833,14 +834,14 @@ static int compile(struct arena *mem, struct cel_env *env, struct slice text,
 int cel_compile(struct arena *mem, struct cel_env *env, struct slice text,
 		struct cel_place place, const struct cel_program **ret, struct err *err)
 {
-	return compile(mem, env, text, place, true, ret, err);
+	return cel_compile_as(mem, env, text, place, CEL_CHECKED, ret, err);
 }
 
 int cel_compile_unchecked(struct arena *mem, struct cel_env *env, struct slice text,
 			  struct cel_place place, const struct cel_program **ret,
 			  struct err *err)
 {
-	return compile(mem, env, text, place, false, ret, err);
+	return cel_compile_as(mem, env, text, place, 0, ret, err);
 }
 
 bool cel_program_is_constant(const struct cel_program *program)

@@ -134,6 +134,8 @@ void cel_fold(struct cel_folder *folder, struct cel_node *n)
 {
 	struct cel_value value;
 
+	if (folder->off)
+		return;
 	if (can_fold(folder, n)) {
 		if (compute(folder, n, &value))
 			become(n, value);

@@ -187,6 +187,13 @@ struct cel_program {
 	bool uses_now;
 };
 
+#define CEL_CHECKED 1
+#define CEL_UNFOLDED 2 /* for tests: what is constant has the same value when it is reached */
+/* cel_compile and cel_compile_unchecked by flags. */
+int cel_compile_as(struct arena *mem, struct cel_env *env, struct slice text,
+		   struct cel_place place, unsigned how, const struct cel_program **ret,
+		   struct err *err);
+
 /* ---- while binding ---- */
 
 /* What is wrong with an operator's operands. */
@@ -205,6 +212,7 @@ struct cel_folder {
 	struct arena *mem;
 	size_t bytes;   /* spent so far */
 	uint64_t steps;
+	bool off;
 };
 void cel_folder_open(struct cel_folder *folder, struct cel_program *program,
 		     struct arena *mem);
