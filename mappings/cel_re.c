@@ -370,7 +370,7 @@ static pcre2_code *compile(struct arena *mem, const char *s, size_t len, uint32_
 	pcre2_set_parens_nest_limit(cc, 100);
 	code = pcre2_compile((PCRE2_SPTR)s, len,
 			     PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C |
-				     PCRE2_DOLLAR_ENDONLY | PCRE2_DUPNAMES | options,
+				     PCRE2_DOLLAR_ENDONLY | options,
 			     &rc, &at, cc);
 	if (!code) {
 		pcre2_get_error_message(rc, message, sizeof(message));
