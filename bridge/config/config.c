@@ -532,6 +532,8 @@ static void check_whole(struct loader *load)
 	     "only one of directory.uri and directory.domain can be given");
 	need(load, ldap || config->directory.ldif, "directory.ldif",
 	     "missing; it names the file to read");
+	need(load, ldap || config->directory.nested_groups == NESTED_OWN, "directory.nested_groups",
+	     "server is only for directory.kind: ldap; a file can not be asked");
 	need(load, config->directory.people.count, "directory.people",
 	     "missing; it says where people are (base, scope, filter)");
 	check_login(load);

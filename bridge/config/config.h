@@ -56,6 +56,7 @@ enum config_tls { TLS_MIN_1_2, TLS_MIN_1_3 };
 enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRSYNC };
 enum config_srv { SRV_LDAPS, SRV_LDAP };
 enum config_referrals { REFERRALS_FAIL, REFERRALS_IGNORE, REFERRALS_FOLLOW };
+enum config_nested { NESTED_OWN, NESTED_SERVER };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config {
@@ -76,6 +77,7 @@ struct config {
 		bool allow_plaintext;
 		struct config_searches people, groups;
 		struct config_texts member_attributes;
+		unsigned nested_groups; /* enum config_nested */
 		const char *id_attribute;
 		unsigned page_size, connect_timeout_s, timeout_s;
 		const char *ldif;

@@ -48,6 +48,7 @@ struct membership {
 	uint32_t last; /* group added last */
 	bool wants_uid, wants_primary;
 	struct map domains; /* of the groups that were read, for telling other ones */
+	bool doubts_domains; /* then none is taken for read */
 	struct membership_note notes[MEMBERSHIP_NOTES_MAX];
 	unsigned note_count;
 
@@ -448,9 +449,17 @@ static void look_for_foreigners(struct membership *m, struct group *group)
 	note_foreigners(m, group, &found);
 }
 
+void membership_doubt_domains(struct membership *m)
+{
+	assert(!m->resolved);
+	m->doubts_domains = true;
+}
+
 static void note_domains(struct membership *m)
 {
-	for (size_t i = 0; m->wants_primary && i < m->groups.count; i++) {
+	if (!m->wants_primary || m->doubts_domains)
+		return;
+	for (size_t i = 0; i < m->groups.count; i++) {
 		struct slice domain = foreign_domain(m->names.texts.items[m->groups.items[i].name]);
 
 		if (domain.len && !map_get(&m->domains, domain, NULL))

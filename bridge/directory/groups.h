@@ -72,6 +72,12 @@ int membership_add_unread(struct membership *membership, const char *dn, size_t 
 		"groupOfURLs", "group"
 
 /*
+ * Before membership_resolve: not all groups of the domains that are met were read, so that a
+ * member of another domain may be a group that was not.
+ */
+void membership_doubt_domains(struct membership *membership);
+
+/*
  * Walk. Wanted groups that are missing or ambiguous spoil the verdict, whose `complete`
  * says if all groups were read.
  */

@@ -2,6 +2,7 @@
 #include <strings.h>
 #include <sys/time.h>
 
+#include "bridge/directory/filter.h"
 #include "bridge/directory/ldap_changes.h"
 #include "bridge/log.h"
 #include "mappings/dn.h"
@@ -207,14 +208,12 @@ static int take_group(void *ctx, const struct raw_entry *entry, struct err *err)
 	return ret;
 }
 
-static int search_groups(struct ldap_directory *dir, unsigned number, struct verdict *verdict,
-			 struct err *err)
+/* Of groups; fn's context begins with the reader. */
+static int run_search(struct group_reader *reader, const struct config_search *config,
+		      raw_entry_fn *fn, struct err *err)
 {
-	const struct config_search *config = &dir->config->directory.groups.items[number];
+	struct ldap_directory *dir = reader->dir;
 	const struct config_texts *names = &dir->config->directory.member_attributes;
-	struct group_reader reader = { .dir = dir, .verdict = verdict,
-				       .watched = dir->base.watch,
-				       .number = dir->config->directory.people.count + number };
 	struct arena mem = ARENA_INIT;
 	struct ldap_search search = {
 		.dir = dir,
@@ -223,10 +222,10 @@ static int search_groups(struct ldap_directory *dir, unsigned number, struct ver
 		.scope = ldap_search_scope(config->scope),
 		.attrs = arena_array(&mem, names->count + 4, sizeof(char *)),
 		.ahead_max = GROUPS_AHEAD_MAX,
-		.fn = take_group,
+		.fn = fn,
 		.repeat = REPEAT_ALWAYS,
-		.ctx = &reader,
-		.verdict = verdict,
+		.ctx = reader,
+		.verdict = reader->verdict,
 	};
 	unsigned count = names->count + 1;
 	int ret;
@@ -236,12 +235,22 @@ static int search_groups(struct ldap_directory *dir, unsigned number, struct ver
 	search.attrs[names->count] = "cn";
 	if (ldap_has_primary_groups(dir))
 		search.attrs[count++] = "objectSid";
-	if (reader.watched)
+	if (reader->watched)
 		search.attrs[count] = dir->changes->extra;
-	ret = reader.watched ? ldap_changes_search(&search, reader.number, err)
-			     : ldap_search_run(&search, err);
+	ret = reader->watched ? ldap_changes_search(&search, reader->number, err)
+			      : ldap_search_run(&search, err);
 	arena_release(&mem);
 	return ret;
+}
+
+static int search_groups(struct ldap_directory *dir, unsigned number, struct verdict *verdict,
+			 struct err *err)
+{
+	struct group_reader reader = { .dir = dir, .verdict = verdict,
+				       .watched = dir->base.watch,
+				       .number = dir->config->directory.people.count + number };
+
+	return run_search(&reader, &dir->config->directory.groups.items[number], take_group, err);
 }
 
 static int take_unread(void *ctx, const struct raw_entry *entry, struct err *err)
@@ -347,8 +356,11 @@ static int read_unread(struct ldap_directory *dir, struct verdict *verdict, stru
 	return ret;
 }
 
-/* MS-ADTS 3.1.1.3.2.10: supportedCapabilities. A server that does not tell is another. */
-static bool is_active_directory(struct ldap_directory *dir)
+/*
+ * MS-ADTS 3.1.1.3.2.10: supportedCapabilities. A server that does not tell is another.
+ * *ret_code is libldap's.
+ */
+static bool is_active_directory(struct ldap_directory *dir, int *ret_code)
 {
 	static const char ad[] = "1.2.840.113556.1.4.800", *names[] = { "supportedCapabilities", NULL };
 	struct timeval wait = { .tv_sec = dir->config->directory.timeout_s };
@@ -356,8 +368,10 @@ static bool is_active_directory(struct ldap_directory *dir)
 	LDAPMessage *result = NULL, *entry;
 	bool found = false;
 
-	if (ldap_search_ext_s(dir->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)",
-			      (char **)(uintptr_t)names, 0, NULL, NULL, &wait, 1, &result) == 0 &&
+	*ret_code = ldap_search_ext_s(dir->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)",
+				      (char **)(uintptr_t)names, 0, NULL, NULL, &wait, 1,
+				      &result);
+	if (*ret_code == LDAP_SUCCESS &&
 	    (entry = ldap_first_entry(dir->ld, result)))
 		values = ldap_get_values_len(dir->ld, entry, names[0]);
 	for (size_t i = 0; values && values[i]; i++)
@@ -370,13 +384,149 @@ static bool is_active_directory(struct ldap_directory *dir)
 
 bool ldap_has_primary_groups(struct ldap_directory *dir)
 {
+	int code;
+
 	if (dir->primary_groups == PRIMARY_UNKNOWN)
 		dir->primary_groups =
 			text_eq_nocase(dir->config->directory.id_attribute, "objectGUID") ||
-					is_active_directory(dir)
+					is_active_directory(dir, &code)
 				? PRIMARY_SOME
 				: PRIMARY_NONE;
 	return dir->primary_groups == PRIMARY_SOME;
+}
+
+/* --- groups within groups, by the server ------------------------------------------------- */
+
+/*
+ * MS-ADTS 3.1.1.3.4.4.3, LDAP_MATCHING_RULE_TRANSITIVE_EVAL: memberOf with this rule holds for
+ * whatever is in a group at any depth. It is asked for groups only. Whom they hold, what of it
+ * is of other domains and whose primary group they are is in the groups themselves, while the
+ * rule knows neither primary groups nor other domains; so the walk is the same as ever, over
+ * fewer groups.
+ */
+#define IN_CHAIN "memberOf:1.2.840.113556.1.4.1941:="
+
+struct chain {
+	struct group_reader reader; /* first: it is the context of take_group */
+	struct arena mem;
+	VEC(const char *) starts; /* DNs of groups that rules name */
+	struct map below;         /* normal DNs whose nested groups are read */
+};
+
+static int take_start(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	struct chain *chain = ctx;
+	int ret = take_group(&chain->reader, entry, err);
+
+	if (ret == 0)
+		vec_push(&chain->starts,
+			 arena_strndup(&chain->mem, entry->dn.data, entry->dn.len));
+	return ret;
+}
+
+/* What is below a group that was met is below the one asked for: it was met too. */
+static int take_below(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	struct chain *chain = ctx;
+	struct slice norm;
+	int ret = take_group(&chain->reader, entry, err);
+
+	if (ret == 0 && dn_normalize(&chain->mem, entry->dn.data, entry->dn.len, &norm, NULL) == 0)
+		map_set(&chain->below, norm, 1);
+	return ret;
+}
+
+/* The groups that a rule means, where directory.groups looks. Several are for resolving. */
+static int find_starts(struct chain *chain, const char *name, struct err *err)
+{
+	const struct config_searches *searches = &chain->reader.dir->config->directory.groups;
+	size_t len = strlen(name);
+	int ret = 0;
+
+	for (unsigned i = 0; i < searches->count && ret == 0; i++) {
+		struct config_search config = searches->items[i];
+		struct buf filter;
+
+		buf_init(&filter, 2 * DIR_FILTER_BYTES_MAX);
+		buf_addf(&filter, "(&%s(%s=", config.filter ? config.filter : "(objectClass=*)",
+			 dn_looks_like(name, len) ? "distinguishedName" : "cn");
+		dir_filter_escape(&filter, name, len);
+		buf_addstr(&filter, "))");
+		config.filter = filter.data;
+		ret = run_search(&chain->reader, &config, take_start, err);
+		buf_release(&filter);
+	}
+	return ret;
+}
+
+static int read_below(struct chain *chain, const char *dn, struct err *err)
+{
+	struct config_search config = { .base = tree_of(dn), .scope = SCOPE_SUB };
+	struct slice norm;
+	struct buf filter;
+	int ret;
+
+	if (dn_normalize(&chain->mem, dn, strlen(dn), &norm, NULL) ||
+	    map_get(&chain->below, norm, NULL))
+		return 0;
+	buf_init(&filter, 2 * DIR_FILTER_BYTES_MAX);
+	buf_addstr(&filter, "(&(objectClass=group)(" IN_CHAIN);
+	dir_filter_escape(&filter, dn, strlen(dn));
+	buf_addstr(&filter, "))");
+	config.filter = filter.data;
+	ret = run_search(&chain->reader, &config, take_below, err);
+	map_set(&chain->below, norm, 1);
+	buf_release(&filter);
+	return ret;
+}
+
+static int need_in_chain(struct ldap_directory *dir, struct err *err)
+{
+	int code;
+
+	if (is_active_directory(dir, &code))
+		return 0;
+	if (code)
+		return err_at(err, ERR_NET, dir->uri, 0, 0,
+			      "what the server can do (its root DSE) can not be read: %s",
+			      ldap_err2string(code));
+	return err_at(err, ERR_INVALID, dir->uri, 0, 0,
+		      "directory.nested_groups: server needs Active Directory, and this server "
+		      "does not say that it is one; use directory.nested_groups: own");
+}
+
+/* Only what rules name, and below. */
+static int read_chains(struct ldap_directory *dir, const struct group_names *wanted,
+		       struct verdict *verdict, struct err *err)
+{
+	struct chain chain = { .reader = { .dir = dir, .verdict = verdict }, .mem = ARENA_INIT };
+	int ret = need_in_chain(dir, err);
+
+	membership_doubt_domains(dir->membership);
+	for (size_t i = 0; i < wanted->names.count && ret == 0; i++)
+		ret = find_starts(&chain, wanted->names.items[i], err);
+	for (size_t i = 0; i < chain.starts.count && ret == 0; i++)
+		ret = read_below(&chain, chain.starts.items[i], err);
+	vec_release(&chain.starts);
+	map_release(&chain.below);
+	arena_release(&chain.mem);
+	return ret;
+}
+
+static int read_all(struct ldap_directory *dir, struct verdict *verdict, struct err *err)
+{
+	for (unsigned i = 0; i < dir->config->directory.groups.count; i++) {
+		if (search_groups(dir, i, verdict, err))
+			return -1;
+	}
+	return read_unread(dir, verdict, err);
+}
+
+/* Paths and changes need the groups themselves, all of them. */
+static bool asks_server(const struct ldap_directory *dir)
+{
+	return dir->config->directory.nested_groups == NESTED_SERVER && !dir->base.watch &&
+	       !dir->base.keep_paths;
 }
 
 static void log_foreigners(const struct membership *membership)
@@ -404,11 +554,8 @@ int ldap_read_groups(struct directory *base, const struct group_names *wanted,
 		return -1;
 	if (searches->count && base->watch && ldap_changes_start(dir, NULL, err))
 		return -1;
-	for (unsigned i = 0; i < searches->count; i++) {
-		if (search_groups(dir, i, verdict, err))
-			return -1;
-	}
-	if (searches->count && read_unread(dir, verdict, err))
+	if (searches->count && (asks_server(dir) ? read_chains(dir, wanted, verdict, err)
+						 : read_all(dir, verdict, err)))
 		return -1;
 	membership_resolve(dir->membership, verdict);
 	log_foreigners(dir->membership);

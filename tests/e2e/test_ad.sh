@@ -264,6 +264,91 @@ settings
 count_in "groups nested three deep" "CC Agents" $((PEOPLE * 2 / 3 + 2))
 count_in "a group by its DN" "CN=Team Osaka,$GROUPS_DN" $((PEOPLE / 3))
 
+# --- groups within groups, asked of the server: the answers of reading all of them ---
+samba_ldbadd <<-X
+	$(group "Ring One" "CN=p1,$STAFF")
+
+	$(group "Ring Two" "CN=p2,$STAFF" "CN=Ring One,$GROUPS_DN")
+
+	dn: OU=More,$GROUPS_DN
+	objectClass: organizationalUnit
+
+	dn: CN=Twice,OU=More,$GROUPS_DN
+	objectClass: group
+	sAMAccountName: Twice2
+	member: CN=p1,$STAFF
+
+	$(group Twice "CN=p2,$STAFF")
+
+	dn: CN=Odd (1)*\\, x,$GROUPS_DN
+	objectClass: group
+	sAMAccountName: Odd
+	member: CN=Team Osaka,$GROUPS_DN
+X
+samba_ldbmodify <<-X
+	dn: CN=Ring One,$GROUPS_DN
+	changetype: modify
+	add: member
+	member: CN=Ring Two,$GROUPS_DN
+X
+same_answers() { # NAME YES GROUP...: by both ways, with YES answers of yes for the first
+	local name=$1 yes=$2 first=$3 group n
+	local options=()
+	shift 2
+	for group; do
+		options+=(--group "$group")
+	done
+	settings
+	read_directory "${options[@]}" || true
+	grep -v '^groups ' "$work/out" >"$work/own" || true
+	settings "nested_groups: server"
+	read_directory "${options[@]}" || true
+	n=$(grep -cF "[$first]=yes" "$work/out" || true)
+	if ! grep -v '^groups ' "$work/out" | diff "$work/own" - >"$work/diff"; then
+		bad "server: $name" "other answers: $(head -n 3 "$work/diff")"
+	elif [ "$n" -ne "$yes" ] || ! grep -q "^people .* $ALL_PEOPLE\$" "$work/out"; then
+		bad "server: $name" "$n instead of $yes"
+	else
+		ok "server: $name"
+	fi
+}
+same_answers "groups nested three deep" $((PEOPLE * 2 / 3 + 2)) "CC Agents"
+few=$(sed -n 's/^groups complete //p' "$work/out")
+settings
+read_directory --group "CC Agents"
+if [ "$few" = 7 ] && [ "$(sed -n 's/^groups complete //p' "$work/out")" -gt 7 ]; then
+	ok "server: only the groups below are read"
+else
+	bad "server: only the groups below are read" "$few of them"
+fi
+same_answers "by DN in other spelling" $((PEOPLE / 3)) "cn=TEAM osaka, OU=Groups,$SAMBA_BASE"
+same_answers "a ring" 2 "Ring One"
+same_answers "a ring from its other side" 2 "Ring Two"
+same_answers "people whose primary group it is" 2 "CC Direct"
+same_answers "and those of a group in it" 2 "CC Outer"
+same_answers "a name that several groups have" 0 Twice
+same_answers "one of them by its DN" 1 "CN=Twice,OU=More,$GROUPS_DN"
+same_answers "a name that a filter would take for more" $((PEOPLE / 3)) 'Odd (1)*, x'
+same_answers "a DN of that name" $((PEOPLE / 3)) "CN=Odd (1)*\\, x,$GROUPS_DN"
+same_answers "somebody of a trusted domain" 1 Trusted
+same_answers "everybody who logged in" 1 Many
+same_answers "several groups, one within another" $((PEOPLE / 3)) \
+	"Team Berlin" "CC Agents" "Site Lisbon" "CC Supervisors" Twice no-such
+same_answers "a group that is not there" 0 no-such
+if grep -q '\[no-such\]=unknown$' "$work/out" && ! grep -q '\[no-such\]=no$' "$work/out" &&
+	grep -q '^reason .*no group "no-such" was read' "$work/out"; then
+	ok "server: it is unknown, and said"
+else
+	bad "server: it is unknown, and said" "it is not"
+fi
+settings "nested_groups: server" "groups: {base: \"OU=Nowhere,$SAMBA_BASE\"}"
+reads "server: a base that is not there" '\[CC Agents\]=unknown' --group "CC Agents"
+# Teams and sites are no part of the search: the server tells of them all the same.
+settings "nested_groups: server" "groups: {base: \"$GROUPS_DN\", filter: \"(cn=CC*)\"}"
+count_in "server: nested groups outside the search" "CC Agents" $((PEOPLE * 2 / 3 + 2))
+settings "nested_groups: server" "groups: {base: \"$GROUPS_DN\", filter: \"(cn=Site*)\"}"
+reads "server: a wanted group outside the search" '\[CC Agents\]=unknown' --group "CC Agents"
+
 # An account without the right to see people is answered with nobody, and success.
 settings "people: {base: \"OU=Hidden,$SAMBA_BASE\", filter: (objectClass=user)}"
 reads "an account that may not see people: nobody, and not complete" '^people incomplete 0$' --count

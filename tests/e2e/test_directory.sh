@@ -228,6 +228,12 @@ settings "groups: {base: \"$SLAPD_BASE\", filter: \"(|(objectClass=groupOfNames)
 reads "a group that is not there is unknown" '\[no-such\]=unknown' --group no-such
 reads "and spoils the verdict" '^reason .*no group "no-such"' --group no-such
 
+settings "nested_groups: server" "groups: {base: \"$SLAPD_BASE\", filter: (objectClass=groupOfNames)}"
+fails "a server that has no in-chain rule" $INVALID \
+	'directory.nested_groups: server needs Active Directory.*use directory.nested_groups: own' \
+	--group cc-agents
+reads "nothing is asked of it when no rule names a group" '^people complete 500$' --count
+
 # --- attributes by another name ---
 settings
 reads "by OID" '2\.5\.4\.4=[^ ]' --attr 2.5.4.4
