@@ -9,32 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/config/config_impl.h"
 #include "mappings/yaml.h"
 
 #include "scim/base/banned.h"
 
 #define CONFIG_OPTIONS_MAX 160
 #define CONFIG_NUMBER_MAX 10000000
-
-enum option_type {
-	OPT_TEXT,
-	OPT_PATH,
-	OPT_UINT,
-	OPT_BOOL,
-	OPT_ENUM,
-	OPT_TEXTS,
-	OPT_PATHS,
-	OPT_SEARCHES,
-};
-
-struct option {
-	const char *name;
-	enum option_type type;
-	size_t offset;
-	unsigned min, max;
-	const char *preset;
-	const char *help;
-};
 
 #define OPTION(name, type, member, min, max, preset, help)                         \
 	{ name, OPT_##type, offsetof(struct config, member), min, max, preset, help },
@@ -70,6 +51,26 @@ static const struct option options[] = {
 	  "Where groups are; the same form." },
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static const struct search_key search_keys[] = {
+#define SEARCH(name, type, member, needed, preset, help)                           \
+	{ name, OPT_##type, offsetof(struct config_search, member), needed, preset, help },
+#include "bridge/config/searches.def"
+#undef SEARCH
+};
+#define SEARCH_KEY_COUNT (sizeof(search_keys) / sizeof(search_keys[0]))
+
+const struct option *config_options(size_t *ret_count)
+{
+	*ret_count = OPTION_COUNT;
+	return options;
+}
+
+const struct search_key *config_search_keys(size_t *ret_count)
+{
+	*ret_count = SEARCH_KEY_COUNT;
+	return search_keys;
+}
 
 struct loader {
 	struct config *config;
@@ -218,51 +219,74 @@ static int set_attributes(struct loader *load, const struct option *option,
 	return 0;
 }
 
+static const struct search_key *find_search_key(const char *name)
+{
+	for (size_t i = 0; i < SEARCH_KEY_COUNT; i++)
+		if (strcmp(search_keys[i].name, name) == 0)
+			return &search_keys[i];
+	return NULL;
+}
+
+static int unknown_search_key(struct loader *load, const struct option *option,
+			      const struct yaml_node *key)
+{
+	const char *names[SEARCH_KEY_COUNT];
+	int near;
+
+	for (size_t i = 0; i < SEARCH_KEY_COUNT; i++)
+		names[i] = search_keys[i].name;
+	near = text_nearest(key->text.data, names, SEARCH_KEY_COUNT);
+	return complain(load, key, "%s has no setting \"%s\"%s%s", option->name, key->text.data,
+			near >= 0 ? "; nearest: " : "", near >= 0 ? names[near] : "");
+}
+
+static int set_search_key(struct loader *load, const struct option *option,
+			  const struct yaml_node *key, const struct yaml_node *value,
+			  struct config_search *search)
+{
+	const struct search_key *row = find_search_key(key->text.data);
+	void *at;
+	int word;
+
+	if (row && row->type == OPT_TEXTS)
+		return set_attributes(load, option, value,
+				      (struct config_texts *)((char *)search + row->offset));
+	if (value->type != YAML_TEXT || (value->plain && value->text.len == 0))
+		return complain(load, value, "%s.%s: text is expected here", option->name,
+				key->text.data);
+	if (!row)
+		return unknown_search_key(load, option, key);
+	at = (char *)search + row->offset;
+	if (row->type != OPT_ENUM) {
+		*(const char **)at = arena_strdup(&load->config->mem, value->text.data);
+		return 0;
+	}
+	word = word_index(row->preset, value->text.data, value->text.len);
+	if (word < 0)
+		return complain(load, value, "%s.%s: \"%s\" is none of: %s", option->name,
+				row->name, value->text.data, row->preset);
+	*(unsigned *)at = (unsigned)word;
+	return 0;
+}
+
 static int set_search(struct loader *load, const struct option *option,
 		      const struct yaml_node *node, struct config_search *ret)
 {
-	static const char *const keys[] = { "base", "scope", "filter", "attributes" };
-	struct arena *mem = &load->config->mem;
-
 	if (node->type != YAML_MAP)
 		return complain(load, node, "%s: base, scope and filter are expected here",
 				option->name);
-	*ret = (struct config_search){ .scope = SCOPE_SUB,
-				       .filter = "(objectClass=*)",
-				       .line = node->line,
-				       .column = node->column };
-	for (unsigned i = 0; i < node->count; i++) {
-		const struct yaml_node *key = node->keys[i], *value = node->items[i];
-		int near, scope;
-
-		if (slice_eq_str(key->text, "attributes")) {
-			if (set_attributes(load, option, value, &ret->attributes))
-				return -1;
-			continue;
-		}
-		if (value->type != YAML_TEXT || (value->plain && value->text.len == 0))
-			return complain(load, value, "%s.%s: text is expected here",
-					option->name, key->text.data);
-		if (slice_eq_str(key->text, "base")) {
-			ret->base = arena_strdup(mem, value->text.data);
-		} else if (slice_eq_str(key->text, "filter")) {
-			ret->filter = arena_strdup(mem, value->text.data);
-		} else if (slice_eq_str(key->text, "scope")) {
-			scope = word_index("sub one base", value->text.data, value->text.len);
-			if (scope < 0)
-				return complain(load, value,
-						"%s.scope: \"%s\" is none of: sub one base",
-						option->name, value->text.data);
-			ret->scope = (enum config_scope)scope;
-		} else {
-			near = text_nearest(key->text.data, keys, 4);
-			return complain(load, key, "%s has no setting \"%s\"%s%s", option->name,
-					key->text.data, near >= 0 ? "; nearest: " : "",
-					near >= 0 ? keys[near] : "");
-		}
-	}
-	if (!ret->base)
-		return complain(load, node, "%s: base is missing", option->name);
+	*ret = (struct config_search){ .line = node->line, .column = node->column };
+	for (size_t i = 0; i < SEARCH_KEY_COUNT; i++)
+		if (search_keys[i].type == OPT_TEXT && search_keys[i].preset[0])
+			*(const char **)((char *)ret + search_keys[i].offset) =
+				search_keys[i].preset;
+	for (unsigned i = 0; i < node->count; i++)
+		if (set_search_key(load, option, node->keys[i], node->items[i], ret))
+			return -1;
+	for (size_t i = 0; i < SEARCH_KEY_COUNT; i++)
+		if (search_keys[i].needed && !yaml_get(node, search_keys[i].name))
+			return complain(load, node, "%s: %s is missing", option->name,
+					search_keys[i].name);
 	return 0;
 }
 

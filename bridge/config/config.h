@@ -35,7 +35,7 @@ struct config_secret {
 enum config_scope { SCOPE_SUB, SCOPE_ONE, SCOPE_BASE };
 struct config_search {
 	const char *base;
-	enum config_scope scope;
+	unsigned scope; /* enum config_scope */
 	const char *filter;
 	struct config_texts attributes; /* of people; count 0 = all that rules use */
 	unsigned line, column; /* where it stands in the settings */
@@ -83,8 +83,7 @@ struct config {
 		const char *ldif;
 		unsigned max_drop_percent;
 		struct config_texts may_be_absent;
-		unsigned referrals; /* enum config_srv { SRV_LDAPS, SRV_LDAP };
-enum config_referrals */
+		unsigned referrals; /* enum config_referrals */
 		unsigned changes; /* enum config_changes */
 		unsigned full_every_h;
 	} directory;
