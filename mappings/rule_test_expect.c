@@ -176,12 +176,11 @@ static int read_cleared(struct reader *r, const struct yaml_node *node, struct e
 static int read_role_map(struct reader *r, const struct yaml_node *node,
 			 struct expect_assign *ret)
 {
-	static const char *const keys[] = { "role", "division", NULL };
 	const struct yaml_node *role = yaml_get(node, "role");
 	const struct yaml_node *division = yaml_get(node, "division");
 	struct expect_text text;
 
-	if (rule_test_check_keys(node, "a role", keys, r->diags))
+	if (rule_test_check_keys(node, RULE_PLACE_EXPECT_ROLE, r->diags))
 		return -1;
 	if (!role)
 		return complain(r, node, "a role is a name, or {role: ..., division: ...}");
@@ -341,10 +340,6 @@ static int read_parts(struct reader *r, const struct yaml_node *node, struct exp
 int rule_test_read_expect(struct arena *mem, const struct yaml_node *node,
 			  struct expect *ret_expect, struct diags *diags)
 {
-	static const char *const keys[] = { "rule", "profile", "cleared", "roles", "skills",
-					    "languages", "groups", "queues", "problems",
-					    "exactly", "out_of_scope", "refused", "skipped",
-					    NULL };
 	struct reader r = { mem, diags };
 	struct expect expect = { .node = node };
 	int status;
@@ -352,7 +347,7 @@ int rule_test_read_expect(struct arena *mem, const struct yaml_node *node,
 	if (node->type != YAML_MAP || node->count == 0)
 		return complain(&r, node, "expect wants a mapping: rule, profile, roles, skills, "
 					  "...");
-	status = rule_test_check_keys(node, "expect", keys, diags);
+	status = rule_test_check_keys(node, RULE_PLACE_EXPECT, diags);
 	status |= read_state(&r, node, &expect);
 	status |= read_parts(&r, node, &expect);
 	*ret_expect = expect;

@@ -6,6 +6,7 @@
 
 #include "mappings/map.h"
 #include "mappings/rule_test.h"
+#include "mappings/rules_keys.h"
 #include "mappings/yaml.h"
 
 /* What became of the person as a whole. */
@@ -88,9 +89,9 @@ bool rule_test_is_null(const struct yaml_node *node);
 /* rule_test_expect.c */
 int rule_test_read_expect(struct arena *mem, const struct yaml_node *node,
 			  struct expect *ret_expect, struct diags *diags);
-/* rule_test_load.c: keys of a map against a list of them (ended by NULL). */
-int rule_test_check_keys(const struct yaml_node *map, const char *what,
-			 const char *const *keys, struct diags *diags);
+/* rule_test_load.c: keys of a map against the rows of a place. */
+int rule_test_check_keys(const struct yaml_node *map, enum rule_place place,
+			 struct diags *diags);
 
 /* rule_test_compare.c */
 enum person_state rule_test_state(const struct record *record);

@@ -11,6 +11,9 @@
 
 #include "scim/base/banned.h"
 
+/* Enough for the keys of one place. */
+#define KEYS_MAX 24
+
 struct loader {
 	struct rule_tests *tests;
 	struct diags *diags;
@@ -39,27 +42,27 @@ bool rule_test_is_null(const struct yaml_node *node)
 		slice_eq_str(node->text, "null"));
 }
 
-int rule_test_check_keys(const struct yaml_node *map, const char *what, const char *const *keys,
+int rule_test_check_keys(const struct yaml_node *map, enum rule_place place,
 			 struct diags *diags)
 {
+	const char *names[KEYS_MAX];
 	size_t count = 0;
 	int status = 0;
 
-	while (keys[count])
-		count++;
+	for (size_t i = 0; i < rule_key_count && count < KEYS_MAX; i++)
+		if (rule_keys[i].place == place)
+			names[count++] = rule_keys[i].name;
 	for (unsigned i = 0; i < map->count; i++) {
 		const char *name = map->keys[i]->text.data;
-		size_t k = 0;
 		int near;
 
-		while (k < count && strcmp(keys[k], name) != 0)
-			k++;
-		if (k < count)
+		if (rule_key_find(place, name))
 			continue;
-		near = diags->total < DIAGS_MAX ? text_nearest(name, keys, count) : -1;
-		status = rule_test_complain(diags, map->keys[i], "%s has no \"%s\"%s%s", what,
-					    name, near < 0 ? "" : "; nearest: ",
-					    near < 0 ? "" : keys[near]);
+		near = diags->total < DIAGS_MAX ? text_nearest(name, names, count) : -1;
+		status = rule_test_complain(diags, map->keys[i], "%s has no \"%s\"%s%s",
+					    rule_place_called(place), name,
+					    near < 0 ? "" : "; nearest: ",
+					    near < 0 ? "" : names[near]);
 	}
 	return status;
 }
@@ -138,13 +141,12 @@ static int read_rules(struct loader *load, const struct yaml_node *node)
 
 static int read_head(struct loader *load, const struct yaml_node *root)
 {
-	static const char *const keys[] = { "version", "rules", "now", "ldif", "cases", NULL };
 	const struct yaml_node *node;
 	int status;
 
 	if (root->type != YAML_MAP)
 		return complain(load, root, "a file of cases is a mapping: version, cases");
-	status = rule_test_check_keys(root, "a file of cases", keys, load->diags);
+	status = rule_test_check_keys(root, RULE_PLACE_CASES, load->diags);
 	node = yaml_get(root, "version");
 	if (!node)
 		status = complain(load, root, "a file of cases begins with version: 1");
@@ -164,7 +166,6 @@ static int read_head(struct loader *load, const struct yaml_node *root)
 /* {base64: ...}: bytes, of which the tree can not carry all. */
 static int check_value(struct loader *load, const struct yaml_node *node)
 {
-	static const char *const keys[] = { "base64", NULL };
 	const struct yaml_node *text;
 	char *bytes;
 	long len;
@@ -172,7 +173,7 @@ static int check_value(struct loader *load, const struct yaml_node *node)
 	if (node->type == YAML_TEXT)
 		return 0;
 	text = node->type == YAML_MAP ? yaml_get(node, "base64") : NULL;
-	if (node->type == YAML_MAP && rule_test_check_keys(node, "a value", keys, load->diags))
+	if (node->type == YAML_MAP && rule_test_check_keys(node, RULE_PLACE_BYTES, load->diags))
 		return -1;
 	if (!text || text->type != YAML_TEXT)
 		return complain(load, node, "a value is text, or {base64: ...}");
@@ -260,15 +261,13 @@ static int read_expectation(struct loader *load, struct test_case *test)
 
 static int read_case(struct loader *load, const struct yaml_node *node)
 {
-	static const char *const keys[] = { "name", "now", "entry", "ldif", "dn", "groups",
-					    "unknown_groups", "expect", NULL };
 	struct test_case test = { .node = node, .timed = load->timed, .now_s = load->now_s };
 	const struct yaml_node *name, *now;
 	int status;
 
 	if (node->type != YAML_MAP)
 		return complain(load, node, "a case is a mapping: name, entry, groups, expect");
-	status = rule_test_check_keys(node, "a case", keys, load->diags);
+	status = rule_test_check_keys(node, RULE_PLACE_CASE, load->diags);
 	name = yaml_get(node, "name");
 	if (!name)
 		status = complain(load, node, "a case has a name");

@@ -99,8 +99,6 @@ static int load_role(struct rules_loader *load, const struct yaml_node *node,
 		return -1;
 	role = rules_get(node, RULE_PLACE_ROLE, "role");
 	division = rules_get(node, RULE_PLACE_ROLE, "division");
-	if (!role)
-		return rules_complain(load, node, "%s: role is missing", rule);
 	if (load_name(load, role, rule, &assign->name))
 		return -1;
 	if (!division)
@@ -216,7 +214,7 @@ static int load_kinds(struct rules_loader *load, const struct yaml_node *node,
 			continue;
 		item->kinds |= (uint8_t)(1u << kind);
 		snprintf(what, sizeof(what), "%s.%s", rule, key);
-		if (rule_key_find(RULE_PLACE_ASSIGN, key)->type == RULE_LEVELS
+		if (names->type == YAML_MAP
 			    ? load_levels(load, kind, names, what, &assigns)
 			    : load_names(load, kind, names, what, &assigns))
 			status = -1;

@@ -103,6 +103,29 @@ static void wrong_form(struct rules_loader *load, const struct yaml_node *node,
 		       key->name, rule_type_expected(key->type), near);
 }
 
+/* "a.skip[1]: reason is missing", "version: 1 is missing" */
+static bool missing_keys(struct rules_loader *load, const struct yaml_node *map,
+			 const char *what, enum rule_place place)
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < rule_key_count; i++) {
+		const struct rule_key *key = &rule_keys[i];
+		const char *words = rule_type_words(key->type);
+
+		if (key->place != place || !rule_key_needed(place, key->name) ||
+		    yaml_get(map, key->name))
+			continue;
+		if (words && strchr(words, ' '))
+			words = NULL; /* which of them is meant, nobody knows */
+		rules_complain(load, map, "%s%s%s%s%s is missing", what ? what : "",
+			       what ? ": " : "", key->name, words ? ": " : "",
+			       words ? words : "");
+		missing = true;
+	}
+	return missing;
+}
+
 bool rules_check_map(struct rules_loader *load, const struct yaml_node *map, const char *what,
 		     enum rule_place place)
 {
@@ -119,7 +142,7 @@ bool rules_check_map(struct rules_loader *load, const struct yaml_node *map, con
 			continue;
 		good = false;
 	}
-	return good;
+	return !missing_keys(load, map, what, place) && good;
 }
 
 const struct yaml_node *rules_get(const struct yaml_node *map, enum rule_place place,

@@ -357,8 +357,6 @@ static int read_tree(struct rules_loader *load, unsigned source, const struct ya
 		return rules_complain(load, root, "version and people are expected here");
 	if (!rules_check_map(load, root, NULL, RULE_PLACE_FILE))
 		status = -1;
-	if (!yaml_get(root, "version"))
-		status = rules_complain(load, root, "version: 1 is missing");
 	if (read_mode(load, rules_get(root, RULE_PLACE_FILE, "mode")))
 		status = -1;
 	bases = rules_get(root, RULE_PLACE_FILE, "extends");

@@ -56,3 +56,20 @@ const struct rule_key *rule_key_find(enum rule_place place, const char *name)
 			return &rule_keys[i];
 	return NULL;
 }
+
+bool rule_key_needed(enum rule_place place, const char *name)
+{
+	static const struct {
+		enum rule_place place;
+		const char *name;
+	} needs[] = {
+#define NEED(place, name) { RULE_PLACE_##place, name },
+#include "mappings/rules_keys.def"
+#undef NEED
+	};
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (needs[i].place == place && strcmp(needs[i].name, name) == 0)
+			return true;
+	return false;
+}

@@ -1,12 +1,14 @@
 /*
- * mappings/rules_keys.h - the keys of a rule file as a table: rules_keys.def.
+ * mappings/rules_keys.h - the keys of a rule file and of a file of cases as a table,
+ * rules_keys.def.
  *
- * What loads a rule file checks its mappings against these rows; the JSON Schema and the
+ * What loads such a file checks its mappings against these rows; the JSON Schema and the
  * manual's list are made from them.
  */
 #ifndef MAPPINGS_RULES_KEYS_H
 #define MAPPINGS_RULES_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum rule_place {
@@ -46,6 +48,8 @@ unsigned rule_type_forms(enum rule_type type);
 const char *rule_type_expected(enum rule_type type);
 /* Words of an enumeration with a space between, or NULL. */
 const char *rule_type_words(enum rule_type type);
+/* Must the key be stated wherever the place is? */
+bool rule_key_needed(enum rule_place place, const char *name);
 /* Row of a key, or NULL. */
 const struct rule_key *rule_key_find(enum rule_place place, const char *name);
 

@@ -103,7 +103,7 @@ int rules_complain(struct rules_loader *load, const struct yaml_node *node, cons
 const char *rules_nearest(const char *name, const char *const *names, size_t count, char *out,
 			  size_t size);
 /*
- * The keys of `map` and the forms of their values against the table. `what` begins messages
+ * The keys of `map`, which must be there, and the forms of their values, against the table. `what` begins messages
  * ("agents"; NULL for the file itself). False when something was wrong (and said).
  */
 bool rules_check_map(struct rules_loader *load, const struct yaml_node *map, const char *what,

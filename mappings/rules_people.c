@@ -159,9 +159,6 @@ static int load_skip(struct rules_loader *load, const struct yaml_node *node, co
 		return -1;
 	when = rules_get(node, RULE_PLACE_SKIP, "when");
 	reason = rules_get(node, RULE_PLACE_SKIP, "reason");
-	if (!when || !reason)
-		return rules_complain(load, node, "%s: %s is missing", rule,
-				      when ? "reason" : "when");
 	status = rules_load_condition(load, when, rule, &ret->when, &ret->origin);
 	if (template_load(load, reason, rule, &ret->reason))
 		return -1;
