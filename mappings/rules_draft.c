@@ -30,8 +30,7 @@ static bool same_field(const struct draft_field *marker, const struct draft_fiel
 
 /* --- profile ----------------------------------------------------------------------------- */
 
-/* An account can not be without these, or nobody could say what it means to be. */
-static bool may_be_cleared(enum scim_attr attr)
+bool rules_may_clear(enum scim_attr attr)
 {
 	return attr != SCIM_ATTR_USER_NAME && attr != SCIM_ATTR_EXTERNAL_ID &&
 	       attr != SCIM_ATTR_DISPLAY_NAME && attr != SCIM_ATTR_ACTIVE &&
@@ -55,7 +54,7 @@ static int read_value_map(struct rules_loader *load, const struct yaml_node *nod
 		field->own = (enum own)rules_word(own, RULE_OWN);
 	if (field->removed && node->count > 1)
 		return rules_complain(load, node, "%s: remove: true stands alone", rule);
-	if (field->clear && !may_be_cleared(field->attr))
+	if (field->clear && !rules_may_clear(field->attr))
 		return rules_complain(load, yaml_get(node, "clear"), "%s: an account can not be "
 				      "without it, so it can not be cleared", rule);
 	if (!field->value && !field->clear && !field->removed)

@@ -135,6 +135,8 @@ const char *rules_kind_key(enum assign_kind kind);
 /* Read a people block or `defaults` of a file, a mapping. What is right of it is in *ret in any case. */
 int draft_read(struct rules_loader *load, const struct yaml_node *node, enum rule_place place,
 	       const char *name, unsigned source, struct draft *ret);
+/* May `clear: true` stand? An account can not be without some, or nobody could say what it means. */
+bool rules_may_clear(enum scim_attr attr);
 /* Merge `over` into what it inherits; `over` is released. */
 int draft_inherit(struct rules_loader *load, struct draft *base, struct draft *over);
 /* Fill in what the block does not state; then each `remove` must have met something. */

@@ -3,11 +3,13 @@
 #include "bridge/directory/schema.h"
 #include "bridge/log.h"
 #include "bridge/run.h"
+#include "mappings/json_schema.h"
 
 #include "scim/base/banned.h"
 
 static const struct cli_option options[] = {
 	{ "settings", 0, NULL, "list every setting with its default and meaning" },
+	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules or test (files of cases)" },
 	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
 	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
@@ -96,6 +98,31 @@ static enum exit_code check_online(struct run *run, bool quiet)
 	return EXIT_DONE;
 }
 
+static enum exit_code print_schema(const char *name)
+{
+	static const struct {
+		const char *name;
+		void (*make)(struct buf *out);
+	} rows[] = {
+		{ "settings", config_schema },
+		{ "rules", rules_schema },
+		{ "test", rule_test_schema },
+	};
+	struct buf text;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].name, name) != 0)
+			continue;
+		buf_init(&text, SCHEMA_BYTES_MAX);
+		rows[i].make(&text);
+		puts(text.data);
+		buf_release(&text);
+		return EXIT_DONE;
+	}
+	fprintf(stderr, "dirbridge check: --schema wants settings, rules or test\n");
+	return EXIT_USAGE;
+}
+
 static int run_command(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
@@ -111,6 +138,11 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		config_print_help(stdout);
 		cli_args_release(&args);
 		return EXIT_DONE;
+	}
+	if (cli_value(&args, "schema")) {
+		code = print_schema(cli_value(&args, "schema"));
+		cli_args_release(&args);
+		return code;
 	}
 	code = run_open(&run, &args);
 	if (!code && !args.json)

@@ -43,6 +43,7 @@ enum {
 	LIMIT_INDEX_renames = LIMIT_RENAMES,
 };
 
+#define SECTION(name, help)
 static const struct option options[] = {
 #include "bridge/config/options.def"
 	{ "directory.people", OPT_SEARCHES, offsetof(struct config, directory.people), 0, 0, "",
@@ -51,6 +52,19 @@ static const struct option options[] = {
 	  "Where groups are; the same form." },
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+#undef OPTION
+#undef LIMIT
+#undef SECTION
+
+static const struct section sections[] = {
+#define OPTION(name, type, member, min, max, preset, help)
+#define LIMIT(kind, count, percent, min, help) { "limits." #kind, help },
+#define SECTION(name, help) { name, help },
+#include "bridge/config/options.def"
+#undef OPTION
+#undef LIMIT
+#undef SECTION
+};
 
 static const struct search_key search_keys[] = {
 #define SEARCH(name, type, member, needed, preset, help)                           \
@@ -64,6 +78,12 @@ const struct option *config_options(size_t *ret_count)
 {
 	*ret_count = OPTION_COUNT;
 	return options;
+}
+
+const struct section *config_sections(size_t *ret_count)
+{
+	*ret_count = sizeof(sections) / sizeof(sections[0]);
+	return sections;
 }
 
 const struct search_key *config_search_keys(size_t *ret_count)

@@ -134,4 +134,7 @@ int config_secret_file_check(const char *path, const char *what, struct err *err
 /* All settings with their defaults and meaning. */
 void config_print_help(FILE *out);
 
+/* The JSON Schema of the settings, as one line of JSON (mappings/json_schema.h). */
+void config_schema(struct buf *out);
+
 #endif

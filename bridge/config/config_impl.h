@@ -37,8 +37,14 @@ struct search_key {
 	const char *help;
 };
 
-/* Constant; those of one section stand in one or more runs. */
+/* The beginning of names: "directory", "limits.creates". */
+struct section {
+	const char *name, *help;
+};
+
+/* Constant; those of one section need not stand together. */
 const struct option *config_options(size_t *ret_count);
+const struct section *config_sections(size_t *ret_count);
 const struct search_key *config_search_keys(size_t *ret_count);
 
 #endif
