@@ -241,6 +241,36 @@ reads "by another name" ' surname=[^ ]' --attr surname
 reads "both, in each entry" 'digest entries=500 values=1000 ' --count --attr 2.5.4.3 --attr userid
 reads "one that the server does not know" '^people complete 500$' --count --attr 1.2.3.4.5
 
+# --- the same from files ---
+files() { settings "kind: ldif" "uri:" "tls_ca_file:" "bind_dn:" "password_file:" "ldif: \"$1\""; }
+gzip -k "$work/company.ldif"
+head -c 20000 "$work/company.ldif.gz" >"$work/cut.ldif.gz"
+cat "$work/company.ldif.gz" <(printf '\n' | gzip) >"$work/two.ldif.gz"
+files company.ldif
+reads "LDIF" '^people complete 500$' --count
+files company.ldif.gz
+reads "compressed LDIF" '^people complete 500$' --count --group cc-agents
+reads "its groups" '^groups complete' --count --group cc-agents
+files two.ldif.gz
+reads "in two members" '^people complete 500$' --count
+files cut.ldif.gz
+read_directory --count || true
+if grep -q '^people complete' "$work/out" || ! grep -q 'damaged or cut off' "$work/out"; then
+	bad "a compressed file that was cut off" "it looks complete, or nothing says so"
+else
+	ok "a compressed file that was cut off"
+fi
+files -
+for name in company.ldif company.ldif.gz; do
+	read_directory --count --group cc-agents <"$work/$name" || true
+	if grep -q '^people complete 500$' "$work/out" && grep -q '^groups complete' "$work/out"; then
+		ok "$name on standard input"
+	else
+		bad "$name on standard input" "it is not complete"
+	fi
+done
+settings
+
 # --- connections that fail ---
 settings
 printf 'wrong' >"$work/wrong.password"
