@@ -7,6 +7,7 @@
  */
 #include "bridge/config/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bridge/config/config_impl.h"
@@ -178,11 +179,54 @@ static void put_members(struct json_out *out, const struct rows *rows, const cha
 	json_out_object_end(out);
 }
 
+static void put_not_both(struct json_out *out, const char *stem, size_t len, const char *one,
+			 const char *other)
+{
+	const char *endings[] = { one, other };
+	char name[NAME_BYTES_MAX];
+
+	json_out_object(out);
+	json_out_key(out, "required");
+	json_out_array(out);
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%.*s%s", (int)len, stem, endings[i]);
+		json_out_text(out, name);
+	}
+	json_out_array_end(out);
+	json_out_object_end(out);
+}
+
+/* A secret comes by one way. What ends so is one: the rows of struct config_secret. */
+static void put_secrets(struct json_out *out, const struct rows *rows, const char *group)
+{
+	static const char ending[] = "_credential";
+
+	for (size_t i = 0; i < rows->option_count; i++) {
+		const char *rest = below(group, rows->options[i].name);
+		size_t len = rest ? strlen(rest) : 0;
+
+		if (!rest || strchr(rest, '.') || len < sizeof(ending) ||
+		    strcmp(rest + len - (sizeof(ending) - 1), ending) != 0)
+			continue;
+		len -= sizeof(ending) - 1;
+		schema_open(out, "not");
+		json_out_key(out, "anyOf");
+		json_out_array(out);
+		put_not_both(out, rest, len, "_file", "_env");
+		put_not_both(out, rest, len, "_file", "_credential");
+		put_not_both(out, rest, len, "_env", "_credential");
+		json_out_array_end(out);
+		json_out_object_end(out);
+		return; /* there is one in a group; a second would be a second "not" */
+	}
+}
+
 static void put_group(struct json_out *out, const struct rows *rows, const char *group)
 {
 	schema_closed_map(out);
 	put_members(out, rows, group, false);
 	put_members(out, rows, group, true);
+	put_secrets(out, rows, group);
 }
 
 /* --- the whole --------------------------------------------------------------------------- */
