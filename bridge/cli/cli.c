@@ -253,13 +253,41 @@ void cli_say_error(const struct err *err)
 	fprintf(stderr, "dirbridge: %s\n", err_format(err, line, sizeof(line)));
 }
 
+/* Of a line longer than this, and of more mistakes than these, only the place is told. */
+#define SOURCE_BYTES_MAX 200
+#define SOURCES_MAX 20
+
+/* The line that a mistake stands in, and a caret below the place. */
+static void say_source(const struct err *err)
+{
+	char line[SOURCE_BYTES_MAX + 2] = "", shown[4 * SOURCE_BYTES_MAX], before[4 * SOURCE_BYTES_MAX];
+	FILE *f = err->line && err->column && err->where[0] ? fopen(err->where, "re") : NULL;
+	unsigned at = 0;
+	size_t len;
+
+	if (!f)
+		return;
+	while (at < err->line && fgets(line, sizeof(line), f))
+		at += strchr(line, '\n') != NULL || feof(f);
+	len = strcspn(line, "\r\n");
+	if (at == err->line && len < SOURCE_BYTES_MAX && err->column <= len + 1) {
+		text_visible(line, len, shown, sizeof(shown));
+		text_visible(line, err->column - 1, before, sizeof(before));
+		fprintf(stderr, "  %s\n  %*s^\n", shown, (int)utf8_width(before, strlen(before)), "");
+	}
+	fclose(f);
+}
+
 void cli_say_diags(const struct diags *diags)
 {
 	char line[ERR_FORMAT_MAX];
 
-	for (size_t i = 0; i < diags->count; i++)
+	for (size_t i = 0; i < diags->count; i++) {
 		fprintf(stderr, "dirbridge: %s\n",
 			err_format(&diags->items[i], line, sizeof(line)));
+		if (diags->total <= SOURCES_MAX)
+			say_source(&diags->items[i]);
+	}
 	if (diags->total > diags->count)
 		fprintf(stderr, "dirbridge: and %zu more\n", diags->total - diags->count);
 }
