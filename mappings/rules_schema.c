@@ -81,7 +81,7 @@ static void put_moment(struct json_out *out, bool templates)
 {
 	open_choice(out);
 	put_pattern(out, "^\\d{4}-\\d\\d-\\d\\d$", "date");
-	put_pattern(out, "^\\d{4}-\\d\\d-\\d\\d[Tt]", "date-time");
+	put_pattern(out, "^\\d{4}-\\d\\d-\\d\\d[Tt].*(?:[Zz]|[+-]\\d\\d:\\d\\d)$", "date-time");
 	put_pattern(out, "^\\d{10,14}(?:[.,]\\d+)?(?:Z|[+-]\\d{2,4})$", NULL);
 	if (templates)
 		put_pattern(out, TEMPLATE_PATTERN, NULL);
