@@ -178,6 +178,11 @@ for fault in range_stuck range_gap range_none range_refused; do
 	reads "$fault: people" '^reason "uid=p07.* only a part of the values of an attribute: ' "${all_in[@]}"
 done
 
+# libldap forgets to free a Notice of Disconnection; a sanitised build would count that.
+library_leaks() {
+	unset ASAN_OPTIONS
+	[[ $1 != notice* ]] || export ASAN_OPTIONS=detect_leaks=0
+}
 # --- connections that are lost, and servers that are busy ------------------------------------
 # conns=N: only the first N connections have the fault.
 settings "page_size: 10"
@@ -186,6 +191,7 @@ for fault in drop_after=7 drop_after=20 drop_done hang_after=14 notice=12 "resul
 	[ "$fault" != hang_after=14 ] || settings "page_size: 10" "timeout: 1"
 	# shellcheck disable=SC2086 # several faults
 	faults conns=1 where=people $fault
+	library_leaks "$fault"
 	in_group "people: $fault, and a second connection" $PEOPLE
 	asked "and two connections were made" 'c["connections"]' 2
 	settings "page_size: 10"
@@ -193,6 +199,7 @@ done
 for fault in drop_after=0 drop_after=1 drop_done notice=1 result=51 "result=52 result_after=1"; do
 	# shellcheck disable=SC2086
 	faults conns=2 where=ou=groups $fault
+	library_leaks "$fault"
 	in_group "groups: $fault, twice" $PEOPLE
 	asked "and three connections were made" 'c["connections"]' 3
 done
