@@ -102,8 +102,8 @@ expect "check" 0 'good' check -c "$c"
 expect "check online" 0 'every name in the rules is there' check --online -c "$c"
 check "and every attribute is in the schema" test ! -s "$work/err"
 expect "an attribute that the directory does not have" 0 \
-	'misspelt-rules.yaml:[0-9]+:[0-9]+.* schema has no attribute "dispalyName"; nearest: "displayName"' \
-	check --online -c "$(rules misspelt 's,entry\.displayName,entry.dispalyName,')"
+	'misspelt-rules.yaml:[0-9]+:[0-9]+.* schema has no attribute "departementNumber"; nearest: "departmentNumber"' \
+	check --online -c "$(rules misspelt 's,entry\.departmentNumber,entry.departementNumber,')"
 expect "first plan" 3 'accounts created' plan --exit-code -c "$c"
 expect "first plan, JSON" 3 '"schema":"dirbridge.plan/1"' plan --exit-code --format json -o "$work/plan.json" -c "$c"
 check "JSON and -o are the same bytes" cmp "$work/out" "$work/plan.json"
