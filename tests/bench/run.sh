@@ -72,7 +72,7 @@ if wanted delta-idle; then
 	rm -f "$work"/dirbridge.db*
 	write_settings "$work"
 	sed -i '/max_drop/d' "$work/dirbridge.yaml"
-	for pass in 1 2; do # the second leaves nothing over
+	for _ in 1 2; do # the second leaves nothing over
 		"$build/dirbridge" apply --yes -q -c "$work/dirbridge.yaml" >"$work/apply.out" ||
 			{ tail -n 20 "$work/apply.out"; exit 1; }
 	done

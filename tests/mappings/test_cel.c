@@ -345,8 +345,7 @@ static void test_markdown(void **state)
 		"\n    # sites: sites.csv\n    city,division,unit\n    Berlin,Site Berlin,MU 1\n",
 		"\n## Directory\n\n### ref\n\n",
 		"\n    lookup(table: string, key: string, [column: string]) -> string\n\n",
-		"\n    string.matches(pattern: string) -> bool\n"
-		"    matches(text: string, pattern: string) -> bool\n\n",
+		"\n    string.matches(pattern: string) -> bool\n    matches(text: string, ",
 		"\n    math.greatest(numbers: number|list, ...) -> number\n\n",
 		"\n    dnPart(entry.dn, 'ou')  // \"Billing\"\n",
 		"\n### coalesce\n\n    coalesce(value, ...)\n\n",
