@@ -63,7 +63,7 @@ static void put_default(struct json_out *out, enum option_type type, const char 
 }
 
 /* A filter or base may be empty in quotes: "" is the root of a directory. */
-static void put_search(struct json_out *out)
+static void put_search(struct json_out *out, const struct option *option)
 {
 	size_t count;
 	const struct search_key *keys = config_search_keys(&count);
@@ -71,11 +71,16 @@ static void put_search(struct json_out *out)
 	schema_closed_map(out);
 	schema_open(out, "properties");
 	for (size_t i = 0; i < count; i++) {
+		/* "Of directory.people only", as the loader has it. */
+		if (keys[i].type == OPT_TEXTS && strcmp(option->name, "directory.people") != 0)
+			continue;
 		schema_open(out, keys[i].name);
 		json_out_member(out, "description", keys[i].help);
 		put_default(out, keys[i].type, keys[i].preset);
 		if (keys[i].type == OPT_ENUM)
 			schema_words(out, keys[i].preset);
+		else if (keys[i].type == OPT_TEXTS)
+			schema_texts(out, 1);
 		else
 			json_out_member(out, "type", "string");
 		json_out_object_end(out);
@@ -89,18 +94,18 @@ static void put_search(struct json_out *out)
 	json_out_array_end(out);
 }
 
-static void put_searches(struct json_out *out)
+static void put_searches(struct json_out *out, const struct option *option)
 {
 	json_out_key(out, "anyOf");
 	json_out_array(out);
 	json_out_object(out);
-	put_search(out);
+	put_search(out, option);
 	json_out_object_end(out);
 	json_out_object(out);
 	json_out_member(out, "type", "array");
 	json_out_member_int(out, "maxItems", CONFIG_SEARCHES_MAX);
 	schema_open(out, "items");
-	put_search(out);
+	put_search(out, option);
 	json_out_object_end(out);
 	json_out_object_end(out);
 	json_out_array_end(out);
@@ -130,7 +135,7 @@ static void put_option(struct json_out *out, const struct option *option)
 		schema_texts(out, 0);
 		break;
 	case OPT_SEARCHES:
-		put_searches(out);
+		put_searches(out, option);
 		break;
 	}
 	json_out_object_end(out);
