@@ -55,6 +55,9 @@ tool_bin := $(patsubst tests/%.c,$(BUILD)/tests/%,$(tool_src))
 fuzz_src := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz_bin := $(patsubst tests/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
+# JSON Schemas that editors use, printed by the program itself.
+schemas := $(patsubst %,$(BUILD)/schema/%.json,settings rules test)
+
 .PHONY: all deps demo check unit tools headers bench lint fuzz install uninstall clean help tests-build
 JOBS ?= $(shell nproc)
 # As many jobs as cores unless told otherwise (JOBS=); a make below this one shares its jobs.
@@ -85,6 +88,11 @@ $(BUILD)/dirbridge: $(call obj,$(main_src)) $(libbridge) $(libmappings) $(libsci
 $(BUILD)/dirbridge-sandbox: $(call obj,$(sandbox_main_src)) $(libbridge) $(libmappings) $(libscim)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/schema/%.json: $(BUILD)/dirbridge
+	$(call say,SCHEMA,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/dirbridge check --schema $* >$@
 
 # A test links what its layer may know and nothing else: a backward reference fails to link.
 $(BUILD)/tests/scim/%: $(BUILD)/obj/tests/scim/%.o $(libscim)
@@ -158,15 +166,19 @@ fuzz: deps
 		SANITIZE=address,undefined,fuzzer-no-link $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(fuzz_bin))
 	$(Q)BUILD=$(BUILD)/fuzz tests/fuzz/run.sh $(ONLY)
 
-install: all
+install: all $(schemas)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/dirbridge
 	install -m 755 $(BUILD)/dirbridge $(BUILD)/dirbridge-sandbox $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/dirbridge/
+	install -d $(DESTDIR)$(PREFIX)/share/dirbridge/schema
+	install -m 644 $(schemas) $(DESTDIR)$(PREFIX)/share/dirbridge/schema/
 	[ ! -d mappings/stock ] || { \
 		install -d $(DESTDIR)$(PREFIX)/share/dirbridge/mappings/stock && \
 		install -m 644 mappings/stock/*.yaml $(DESTDIR)$(PREFIX)/share/dirbridge/mappings/stock/; }
 	cd examples && find . -type d -exec install -d '$(abspath $(DESTDIR)$(PREFIX))/share/doc/dirbridge/examples/{}' \; \
 		&& find . -type f -exec install -m 644 '{}' '$(abspath $(DESTDIR)$(PREFIX))/share/doc/dirbridge/examples/{}' \;
+	find $(DESTDIR)$(PREFIX)/share/doc/dirbridge/examples -name '*.yaml' -exec \
+		sed -i '1s,=/usr/local/share/,=$(PREFIX)/share/,' '{}' +
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/dirbridge $(DESTDIR)$(PREFIX)/bin/dirbridge-sandbox

@@ -1,7 +1,21 @@
 #!/bin/bash
-# Installs the Debian packages that build, tests, demo and benchmarks need. Says what it
-# installs; does nothing, and needs no root, when all are there.
+# Installs the Debian packages that build, tests, demo and benchmarks need, and, where npm is,
+# what tests/npm/package.json names, into a folder there. Says what it installs; does nothing,
+# and needs no root, when all are there.
 set -eu
+cd "$(dirname "$0")/.."
+
+# Tests that need these are skipped, and say so, where npm or the registry is not.
+install_npm() {
+	local lock=tests/npm/package-lock.json
+	if [ tests/npm/node_modules/.package-lock.json -nt $lock ] || ! command -v npm >/dev/null; then
+		return
+	fi
+	echo "deps: installing what $lock names"
+	npm ci --prefix tests/npm --loglevel=error >/dev/null ||
+		echo "deps: npm could not; tests that need it are skipped" >&2
+}
+install_npm
 
 packages=(
 	# build
