@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "scim/base/buf.h"
+
 enum rule_place {
 #define PLACE(id, called) RULE_PLACE_##id,
 #include "mappings/rules_keys.def"
@@ -50,6 +52,8 @@ const char *rule_type_expected(enum rule_type type);
 const char *rule_type_words(enum rule_type type);
 /* Must the key be stated wherever the place is? */
 bool rule_key_needed(enum rule_place place, const char *name);
+/* The manual's list of all keys and of the attributes of a profile, in Markdown. */
+void rules_keys_markdown(struct buf *out);
 /* Row of a key, or NULL. */
 const struct rule_key *rule_key_find(enum rule_place place, const char *name);
 

@@ -4,11 +4,13 @@
 #include "bridge/log.h"
 #include "bridge/run.h"
 #include "mappings/json_schema.h"
+#include "mappings/rules_keys.h"
 
 #include "scim/base/banned.h"
 
 static const struct cli_option options[] = {
 	{ "settings", 0, NULL, "list every setting with its default and meaning" },
+	{ "keys", 0, NULL, "print the manual of all settings and keys, in Markdown" },
 	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules or test (files of cases)" },
 	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
 	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
@@ -123,6 +125,19 @@ static enum exit_code print_schema(const char *name)
 	return EXIT_USAGE;
 }
 
+static enum exit_code print_keys(void)
+{
+	struct buf text;
+
+	buf_init(&text, SCHEMA_BYTES_MAX);
+	config_keys_markdown(&text);
+	buf_addch(&text, '\n');
+	rules_keys_markdown(&text);
+	fputs(text.data, stdout);
+	buf_release(&text);
+	return EXIT_DONE;
+}
+
 static int run_command(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
@@ -139,8 +154,9 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		cli_args_release(&args);
 		return EXIT_DONE;
 	}
-	if (cli_value(&args, "schema")) {
-		code = print_schema(cli_value(&args, "schema"));
+	if (cli_value(&args, "schema") || cli_flag(&args, "keys")) {
+		code = cli_flag(&args, "keys") ? print_keys()
+					       : print_schema(cli_value(&args, "schema"));
 		cli_args_release(&args);
 		return code;
 	}

@@ -136,5 +136,7 @@ void config_print_help(FILE *out);
 
 /* The JSON Schema of the settings, as one line of JSON (mappings/json_schema.h). */
 void config_schema(struct buf *out);
+/* The manual's list of settings, in Markdown. */
+void config_keys_markdown(struct buf *out);
 
 #endif

@@ -46,6 +46,35 @@ for name in settings rules test; do
 done
 check "--schema of something else" refused setting
 
+# The list of keys is made from the same rows.
+check "--keys" "$build/dirbridge" check --keys
+cp "$work/out" "$work/keys.md"
+check "--keys has each setting and key" python3 - "$work" <<'X'
+import json, sys
+work = sys.argv[1]
+lines = open(work + '/keys.md').read().splitlines()
+def load(name): return json.load(open('%s/%s.json' % (work, name)))
+names = [n for n, row in load('settings')['$defs'].items() if 'properties' not in row]
+for kind in ('rules', 'test'):
+    schema = load(kind)
+    for name, row in [('', schema)] + list(schema['$defs'].items()):
+        if name == '' or name.startswith('place-'):
+            names += row['properties']
+        if name.startswith('attr-'):
+            names.append(name[5:])
+missing = [n for n in names if not any(l.startswith('| `%s` | ' % n) for l in lines)]
+assert len(names) > 150 and not missing, missing
+# Each row of a table has the columns of its head.
+columns = 0
+for line in lines:
+    if not line.startswith('|'):
+        columns = 0
+    elif not columns:
+        columns = line.count('|')
+    else:
+        assert line.count('|') == columns, line
+X
+
 # The build as it is: what is printed must be what is installed.
 prefix=$work/root/opt/dirbridge
 check "make install" make install BUILD="${BUILD:-build}" DESTDIR="$work/root" PREFIX=/opt/dirbridge
