@@ -203,7 +203,7 @@ slapd_modify <<-X
 	title: Chief
 X
 explain "a change" 0 "$dn" -c "$c"
-says "a change, in words" '~ title: ".*" -> "Chief" +agents.yaml:10' '^  as wanted: userName, ' \
+says "a change, in words" '~ title: ".*" -> "Chief" +[a-z]+.yaml:[0-9]+' '^  as wanted: userName, ' \
 	'own: merge, it is not ours'
 slapd_modify <<-X
 	dn: cn=cc-agents,ou=groups,$SLAPD_BASE

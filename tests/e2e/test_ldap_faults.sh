@@ -12,7 +12,7 @@ chmod 755 "$work"
 # Without LANE it runs itself once for each, and adds up.
 LANES=(answers silence lost broken cuts before dns)
 if [ -z "${LANE:-}" ]; then
-	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+	trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 	for lane in "${LANES[@]}"; do
 		LANE=$lane "$0" >"$work/$lane" 2>&1 &
 	done
