@@ -135,7 +135,7 @@ int config_secret_file_check(const char *path, const char *what, struct err *err
 void config_print_help(FILE *out);
 
 /* The JSON Schema of the settings, as one line of JSON (mappings/json_schema.h). */
-void config_schema(struct buf *out);
+void config_schema(struct buf *to);
 /* The manual's list of settings, in Markdown. */
 void config_keys_markdown(struct buf *out);
 
