@@ -1,5 +1,6 @@
 #include "bridge/preview.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,11 +97,14 @@ static void compare_fields(struct comparer *c, const struct record *a, const str
 	while (i < ends[0] || j < ends[1]) {
 		const struct record_field *x = i < ends[0] ? &a->fields[i] : NULL;
 		const struct record_field *y = j < ends[1] ? &b->fields[j] : NULL;
-		int order = !x ? 1 : !y ? -1 : scim_field_cmp(&x->field, &y->field);
-		const char *before = order <= 0 ? value_of(c, x) : NULL;
-		const char *after = order >= 0 ? value_of(c, y) : NULL;
+		const char *before, *after;
 		char what[128];
+		int order;
 
+		assert(x || y);
+		order = !x ? 1 : !y ? -1 : scim_field_cmp(&x->field, &y->field);
+		before = order <= 0 ? value_of(c, x) : NULL;
+		after = order >= 0 ? value_of(c, y) : NULL;
 		name_field(order <= 0 ? x : y, what, sizeof(what));
 		if (!before || !after || strcmp(before, after) != 0)
 			add_line(c, what, before, after, &c->sides[order >= 0],
@@ -129,15 +133,17 @@ static void compare_assigns(struct comparer *c, const struct record *a, const st
 	while (i < ends[0] || j < ends[1]) {
 		const struct assignment *x = i < ends[0] ? &a->assigns[i] : NULL;
 		const struct assignment *y = j < ends[1] ? &b->assigns[j] : NULL;
-		int order = !x ? 1 : !y ? -1 : assignment_cmp(x, y);
-		const struct assignment *one = order <= 0 ? x : y;
-		const char *before = order <= 0 ? level_of(c, x) : NULL;
-		const char *after = order >= 0 ? level_of(c, y) : NULL;
-		const char *what = arena_printf(&c->scratch, "%s %s%s%s",
-						assign_kind_name(one->kind), one->name,
-						one->division ? " in " : "",
-						one->division ? one->division : "");
+		const struct assignment *one;
+		const char *before, *after, *what;
+		int order;
 
+		assert(x || y);
+		order = !x ? 1 : !y ? -1 : assignment_cmp(x, y);
+		one = order <= 0 ? x : y;
+		before = order <= 0 ? level_of(c, x) : NULL;
+		after = order >= 0 ? level_of(c, y) : NULL;
+		what = arena_printf(&c->scratch, "%s %s%s%s", assign_kind_name(one->kind), one->name,
+				    one->division ? " in " : "", one->division ? one->division : "");
 		if (!before || !after || strcmp(before, after) != 0)
 			add_line(c, what, before, after, &c->sides[order >= 0],
 				 order >= 0 ? y->origin : x->origin);
