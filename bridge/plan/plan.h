@@ -60,6 +60,7 @@
 #ifndef BRIDGE_PLAN_PLAN_H
 #define BRIDGE_PLAN_PLAN_H
 
+#include "bridge/api/api.h"
 #include "bridge/model/present.h"
 #include "bridge/model/step.h"
 #include "bridge/model/tally.h"
@@ -146,7 +147,7 @@ struct plan {
 	unsigned long people_in_scope, people_unchanged, accounts_foreign;
 	struct verdict directory, tenant;
 	const char *const *places;      /* text of each origin_id: "agents.yaml:14:9 (agents)" */
-	unsigned long calls[64];        /* estimate by enum api_op, filled by run.c */
+	unsigned long calls[API_OP_COUNT]; /* estimate by enum api_op, filled by run.c */
 	/* Recorded assignments that are wanted no more and that nobody holds: forget them. */
 	VEC(struct plan_forget) forgets;
 	/* Wanted and held, and ours though not recorded (rows 7 and 8): record them. */

@@ -201,7 +201,7 @@ static void pass_gate(struct call *call, bool method_wrong)
 	call->token = oauth_check(call);
 	if (!call->token || !within_rate(call))
 		return;
-	if (call->op != API_OP_COUNT)
+	if (call->op != API_OP_COUNT && operations[call->op].run)
 		run_operation(call);
 	else if (method_wrong)
 		refuse_platform(call, 405, "method.not.allowed", "%s is not allowed here",
