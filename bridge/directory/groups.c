@@ -37,7 +37,7 @@ struct membership {
 	const struct group_names *wanted;
 	unsigned words; /* of a row: one bit a wanted group */
 
-	struct arena mem, scratch, uid_mem;
+	struct arena mem, scratch, key_mem;
 	struct names names;
 	VEC(uint32_t) group_of;     /* by number; NO_GROUP */
 	VEC(struct group) groups;
@@ -81,7 +81,7 @@ static void release_graph(struct membership *m)
 	vec_release(&m->pieces);
 	arena_release(&m->mem);
 	arena_release(&m->scratch);
-	arena_release(&m->uid_mem);
+	arena_release(&m->key_mem);
 	dn_memo_release(&m->memo);
 }
 
@@ -182,9 +182,16 @@ static struct slice uid_key(struct arena *mem, struct slice uid)
 	char *text = arena_bytes(mem, uid.len + 1);
 
 	text[0] = '\0'; /* no normalised DN starts so */
-	memcpy(text + 1, uid.data, uid.len);
-	text_lower(text + 1, uid.len);
+	names_lower(uid, text + 1);
 	return slice_of(text, uid.len + 1);
+}
+
+static struct slice lower_text(struct arena *mem, struct slice text)
+{
+	char *low = arena_bytes(mem, text.len);
+
+	names_lower(text, low);
+	return slice_of(low, text.len);
 }
 
 /* A name that was not found as it is written: in its normal form, and added when new. */
@@ -206,34 +213,32 @@ static int slow_number(struct membership *m, enum member_form form, struct slice
 static int add_some(struct membership *m, enum member_form form, const struct slice *values,
 		    size_t count, struct err *err)
 {
-	struct slice texts[MEMBERS_AT_ONCE];
+	bool is_dn = form == MEMBER_DN || form == MEMBER_UNIQUE;
+	struct slice written[MEMBERS_AT_ONCE], texts[MEMBERS_AT_ONCE];
 	uint64_t hashes[MEMBERS_AT_ONCE];
 	uint32_t number;
 
 	for (size_t i = 0; i < count; i++) {
-		texts[i] = values[i];
+		written[i] = values[i];
 		if (form == MEMBER_UNIQUE)
-			texts[i].len = without_bits(values[i].data, values[i].len);
-		else if (form == MEMBER_UID || form == MEMBER_PRIMARY)
-			texts[i] = uid_key(&m->uid_mem, values[i]);
+			written[i].len = without_bits(values[i].data, values[i].len);
+		texts[i] = is_dn ? lower_text(&m->key_mem, written[i])
+				 : uid_key(&m->key_mem, written[i]);
 		hashes[i] = names_hash(texts[i]);
 		names_prefetch(&m->names, hashes[i]);
 	}
 	for (size_t i = 0; i < count; i++)
-		names_prefetch_entry(&m->names, hashes[i]);
-	for (size_t i = 0; i < count; i++)
 		names_prefetch_text(&m->names, hashes[i]);
 	for (size_t i = 0; i < count; i++) {
 		if (!names_find(&m->names, texts[i], hashes[i], &number) &&
-		    slow_number(m, form, texts[i], &number, err))
+		    slow_number(m, form, is_dn ? written[i] : texts[i], &number, err))
 			return -1;
 		vec_push(&m->members, number);
 		m->pieces.items[m->pieces.count - 1].count++;
 	}
 	m->wants_uid |= form == MEMBER_UID;
 	m->wants_primary |= form == MEMBER_PRIMARY;
-	if (form == MEMBER_UID || form == MEMBER_PRIMARY)
-		arena_reset(&m->uid_mem);
+	arena_reset(&m->key_mem);
 	return 0;
 }
 

@@ -287,12 +287,94 @@ static const char *tree_of(const char *base)
 	return comma ? comma + 1 + strspn(comma + 1, " ") : base;
 }
 
-/* Groups below `base` by class, names only; those already read stay. */
+/*
+ * Is it (objectClass=...), or several of them joined by "or"? Of a filter like that a server
+ * that knows the classes says yes or no for each entry, never "undefined" (RFC 4511 section
+ * 4.5.1.7), so that its negation finds all others.
+ */
+static bool is_of_classes(const char *filter)
+{
+	static const char class_is[] = "(objectClass=";
+	bool several = strncmp(filter, "(|", 2) == 0;
+	const char *at = several ? filter + 2 : filter;
+	unsigned count = 0;
+
+	while (strncasecmp(at, class_is, sizeof(class_is) - 1) == 0) {
+		at += sizeof(class_is) - 1;
+		at += strcspn(at, "()*\\");
+		if (*at++ != ')')
+			return false;
+		count++;
+	}
+	return count && (several ? strcmp(at, ")") == 0 : count == 1 && *at == '\0');
+}
+
+static int count_entry(void *ctx, const struct raw_entry *entry, struct err *err)
+{
+	(void)entry;
+	(void)err;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static void add_entry_dn(struct buf *filter, const char *rule, const char *dn)
+{
+	buf_addf(filter, "(entryDN%s=", rule);
+	dir_filter_escape(filter, dn, strlen(dn));
+	buf_addch(filter, ')');
+}
+
+#define IN_SUBTREE ":dnSubtreeMatch:" /* OpenLDAP's; entryDN is RFC 5020 */
+
+/*
+ * The part of a filter that holds for what a configured search has read. Only from a server
+ * that shows to know how to answer it: of the search's own base it must say "in this tree",
+ * and that it is not of these classes.
+ */
+static bool except_read(struct ldap_directory *dir, const char *tree,
+			const struct config_search *config, struct buf *filter)
+{
+	static const char *no_attributes[] = { LDAP_NO_ATTRS, NULL };
+	unsigned count = 0;
+	struct verdict verdict;
+	struct err err = ERR_INIT;
+	struct ldap_search search = {
+		.dir = dir, .base = tree, .scope = LDAP_SCOPE_SUBTREE, .attrs = no_attributes,
+		.ahead_max = GROUPS_AHEAD_MAX, .fn = count_entry, .ctx = &count,
+		.repeat = REPEAT_UNTOUCHED, .verdict = &verdict, .beyond = true,
+	};
+	struct buf probe;
+
+	if (config->scope != SCOPE_SUB || !config->filter || !is_of_classes(config->filter))
+		return false;
+	verdict_init(&verdict);
+	buf_init(&probe, 3 * DIR_FILTER_BYTES_MAX);
+	buf_addstr(&probe, "(&");
+	add_entry_dn(&probe, "", config->base);
+	add_entry_dn(&probe, IN_SUBTREE, config->base);
+	buf_addf(&probe, "(!%s))", config->filter);
+	search.filter = probe.data;
+	if (ldap_search_run(&search, &err) || !verdict.complete)
+		count = 0;
+	buf_release(&probe);
+	if (count != 1)
+		return false;
+	buf_addstr(filter, "(!(&");
+	add_entry_dn(filter, IN_SUBTREE, config->base);
+	buf_addf(filter, "%s))", config->filter);
+	return true;
+}
+
+/*
+ * Groups below `base` by class, names only; those already read stay. *ret_found: the base has
+ * shown what is below it.
+ */
 static int search_unread(struct ldap_directory *dir, const char *base,
 			 struct verdict *verdict, bool *ret_found, struct err *err)
 {
 	static const char *const classes[] = { GROUP_CLASSES };
 	static const char *no_attributes[] = { LDAP_NO_ATTRS, NULL };
+	const struct config_searches *searches = &dir->config->directory.groups;
 	struct group_reader reader = { .dir = dir, .verdict = verdict };
 	struct ldap_search search = {
 		.dir = dir, .base = base, .scope = LDAP_SCOPE_SUBTREE, .attrs = no_attributes,
@@ -301,16 +383,20 @@ static int search_unread(struct ldap_directory *dir, const char *base,
 		.verdict = verdict, .beyond = true,
 	};
 	struct buf filter;
+	bool shown = false;
 	int ret;
 
-	buf_init(&filter, 1024);
-	buf_addstr(&filter, "(|");
+	buf_init(&filter, 2 * (searches->count + 1) * DIR_FILTER_BYTES_MAX);
+	buf_addstr(&filter, "(&(|");
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		buf_addf(&filter, "(objectClass=%s)", classes[i]);
 	buf_addch(&filter, ')');
+	for (unsigned i = 0; i < searches->count; i++)
+		shown |= except_read(dir, base, &searches->items[i], &filter);
+	buf_addch(&filter, ')');
 	search.filter = filter.data;
 	ret = ldap_search_run(&search, err);
-	*ret_found = search.found > 0;
+	*ret_found = shown || search.found > 0;
 	buf_release(&filter);
 	return ret;
 }

@@ -7,8 +7,6 @@
 
 #include "scim/base/banned.h"
 
-#define ONES UINT64_C(0x0101010101010101)
-
 static uint64_t seed[3];
 
 static void seed_make(void)
@@ -20,13 +18,33 @@ static void seed_make(void)
 		seed[i] = rng_next(&rng);
 }
 
-/* Eight bytes, A to Z in lower case; others as they are. */
-static inline uint64_t lower(uint64_t word)
-{
-	uint64_t seven = word & 0x7f * ONES;
-	uint64_t from_a = seven + (0x80 - 'A') * ONES, after_z = seven + (0x7f - 'Z') * ONES;
+/* Sixteen bytes at once where the processor can. */
+typedef unsigned char sixteen __attribute__((vector_size(16)));
 
-	return word | ((from_a ^ after_z) & ~word & 0x80 * ONES) >> 2;
+static inline void lower_sixteen(const char *at, char *out)
+{
+	sixteen bytes;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	bytes |= (sixteen)(bytes - 'A' < 26) & 0x20;
+	memcpy(out, &bytes, sizeof(bytes));
+}
+
+void names_lower(struct slice text, char *out)
+{
+	size_t at = 0;
+
+	for (; at + 16 <= text.len; at += 16)
+		lower_sixteen(text.data + at, out + at);
+	if (at == text.len)
+		return;
+	if (text.len >=
+	    16) { /* the last ones once more, which costs less than the rest */
+		lower_sixteen(text.data + text.len - 16, out + text.len - 16);
+		return;
+	}
+	memcpy(out, text.data, text.len);
+	text_lower(out, text.len);
 }
 
 static inline uint64_t load(const char *at)
@@ -54,8 +72,8 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /*
- * Folded multiplication of 16 bytes at a time, with a secret seed: who fills a directory can
- * not choose names that meet in one place.
+ * Folded multiplication of 16 bytes at a time, with a secret seed: who fills a directory
+ * can not choose names that meet in one place.
  */
 uint64_t names_hash(struct slice text)
 {
@@ -67,28 +85,22 @@ uint64_t names_hash(struct slice text)
 	pthread_once(&once, seed_make);
 	hash = seed[0] ^ text.len;
 	for (; left > 16; left -= 16, at += 16)
-		hash = mix(lower(load(at)) ^ seed[1], lower(load(at + 8)) ^ hash);
+		hash = mix(load(at) ^ seed[1], load(at + 8) ^ hash);
 	/* The last words may overlap, which costs less than the exact rest. */
 	if (left >= 8)
-		hash = mix(lower(load(at)) ^ seed[1], lower(load(at + left - 8)) ^ hash);
+		hash = mix(load(at) ^ seed[1], load(at + left - 8) ^ hash);
 	else if (left)
-		hash = mix(lower(load_few(at, left)) ^ seed[1], hash);
+		hash = mix(load_few(at, left) ^ seed[1], hash);
 	return mix(hash ^ seed[1], seed[2]);
 }
 
-static bool same(struct slice text, struct slice norm)
+/* What a slot points to: the length comes first. */
+static bool same(struct slice text, const char *kept)
 {
-	const char *a = text.data, *b = norm.data;
-	size_t left = text.len;
+	size_t len;
 
-	if (text.len != norm.len)
-		return false;
-	if (left < 8)
-		return left == 0 || lower(load_few(a, left)) == load_few(b, left);
-	for (; left > 8; left -= 8, a += 8, b += 8)
-		if (lower(load(a)) != load(b))
-			return false;
-	return lower(load(a + left - 8)) == load(b + left - 8);
+	memcpy(&len, kept, sizeof(len));
+	return len == text.len && memcmp(text.data, kept + sizeof(len), len) == 0;
 }
 
 static size_t place_of(const struct names *names, uint64_t hash)
@@ -97,7 +109,8 @@ static size_t place_of(const struct names *names, uint64_t hash)
 }
 
 /* The slot of the name, or the free one where it would go. */
-static struct name_slot *slot_of(const struct names *names, struct slice text, uint64_t hash)
+static struct name_slot *slot_of(const struct names *names, struct slice text,
+				 uint64_t hash)
 {
 	size_t at = place_of(names, hash);
 
@@ -105,7 +118,7 @@ static struct name_slot *slot_of(const struct names *names, struct slice text, u
 		struct name_slot *slot = &names->slots[at];
 
 		if (slot->number == 0 ||
-		    (slot->tag == (uint32_t)hash && same(text, names->texts.items[slot->number - 1])))
+		    (slot->tag == (uint32_t)hash && same(text, slot->text)))
 			return slot;
 	}
 }
@@ -124,7 +137,9 @@ static void grow(struct names *names)
 
 		while (slots[at].number)
 			at = (at + 1) & (size - 1);
-		slots[at] = (struct name_slot){ (uint32_t)hash, (uint32_t)i + 1 };
+		slots[at] =
+		    (struct name_slot){ (uint32_t)hash, (uint32_t)i + 1,
+					names->texts.items[i].data - sizeof(size_t) };
 	}
 }
 
@@ -134,23 +149,18 @@ void names_prefetch(const struct names *names, uint64_t hash)
 		__builtin_prefetch(&names->slots[place_of(names, hash)]);
 }
 
-void names_prefetch_entry(const struct names *names, uint64_t hash)
-{
-	uint32_t number = names->size ? names->slots[place_of(names, hash)].number : 0;
-
-	if (number)
-		__builtin_prefetch(&names->texts.items[number - 1]);
-}
-
 void names_prefetch_text(const struct names *names, uint64_t hash)
 {
-	uint32_t number = names->size ? names->slots[place_of(names, hash)].number : 0;
+	const char *text = names->size ? names->slots[place_of(names, hash)].text : NULL;
 
-	if (number)
-		__builtin_prefetch(names->texts.items[number - 1].data);
+	if (text) {
+		__builtin_prefetch(text);
+		__builtin_prefetch(text + 64); /* most DNs need a second line */
+	}
 }
 
-bool names_find(const struct names *names, struct slice text, uint64_t hash, uint32_t *ret)
+bool names_find(const struct names *names, struct slice text, uint64_t hash,
+		uint32_t *ret)
 {
 	const struct name_slot *slot;
 
@@ -171,9 +181,15 @@ uint32_t names_add(struct names *names, struct slice norm, uint64_t hash)
 		grow(names);
 	slot = slot_of(names, norm, hash);
 	if (slot->number == 0) {
-		vec_push(&names->texts, slice_of(arena_strndup(&names->mem, norm.data, norm.len),
-						 norm.len));
-		*slot = (struct name_slot){ (uint32_t)hash, (uint32_t)names->texts.count };
+		char *kept = arena_bytes(&names->mem, sizeof(norm.len) + norm.len + 1);
+		char *text = kept + sizeof(norm.len);
+
+		memcpy(kept, &norm.len, sizeof(norm.len));
+		memcpy(text, norm.data, norm.len);
+		text[norm.len] = '\0';
+		vec_push(&names->texts, slice_of(text, norm.len));
+		*slot = (struct name_slot){ (uint32_t)hash, (uint32_t)names->texts.count,
+					    kept };
 	}
 	return slot->number - 1;
 }

@@ -1,11 +1,12 @@
 /*
- * bridge/directory/names.h - the names that groups have for their members: each distinct one
- * is kept once and has a number.
+ * bridge/directory/names.h - the names that groups have for their members: each distinct
+ * one is kept once and has a number.
  *
  * A big directory names the same people a million times over. Names are looked up as the
  * server writes them, case aside; only one that is not found that way is brought into its
- * normal form. That is enough: a text whose letters in lower case are a kept normal form has
- * that normal form (mappings/dn.h leaves no escape and no space that it would take away).
+ * normal form. That is enough: a text whose letters in lower case are a kept normal form
+ * has that normal form (mappings/dn.h leaves no escape and no space that it would take
+ * away).
  *
  * Memory  Owns the texts. A table begins zeroed.
  * Limits  UINT32_MAX - 1 names.
@@ -19,6 +20,7 @@
 
 struct name_slot {
 	uint32_t tag, number; /* number from 1; 0 = free */
+	const char *text;     /* its length, then its bytes: one place to look at */
 };
 struct names {
 	struct name_slot *slots;
@@ -27,14 +29,15 @@ struct names {
 	struct arena mem;
 };
 
-/* Of the text with its ASCII letters in lower case; keyed per process. */
+/* The text with its ASCII letters in lower case; `out` has room for text.len bytes. */
+void names_lower(struct slice text, char *out);
+/* Of a text without capital letters A to Z, as all below; keyed per process. */
 uint64_t names_hash(struct slice text);
-/* In steps, for many at a time: their places first, then what stands there, then the texts. */
+/* In steps, for many at a time: their places first, then the texts that stand there. */
 void names_prefetch(const struct names *names, uint64_t hash);
-void names_prefetch_entry(const struct names *names, uint64_t hash);
 void names_prefetch_text(const struct names *names, uint64_t hash);
-/* The name that `text` is, ASCII case aside. */
-bool names_find(const struct names *names, struct slice text, uint64_t hash, uint32_t *ret);
+bool names_find(const struct names *names, struct slice text, uint64_t hash,
+		uint32_t *ret);
 /* Number of a name in normal form; copied when it is new. */
 uint32_t names_add(struct names *names, struct slice norm, uint64_t hash);
 void names_release(struct names *names);

@@ -159,6 +159,26 @@ dn: cn=unique,ou=odd,dc=example,dc=org
 objectClass: groupOfUniqueNames
 cn: unique
 uniqueMember: $unique_member#'0101'B
+
+dn: cn=outer,ou=odd,dc=example,dc=org
+objectClass: groupOfNames
+cn: outer
+member: cn=posix,ou=odd,dc=example,dc=org
+member: $ring_member
+
+dn: ou=far,dc=example,dc=org
+objectClass: organizationalUnit
+ou: far
+
+dn: cn=far,ou=far,dc=example,dc=org
+objectClass: groupOfNames
+cn: far
+member: $ring_member
+
+dn: cn=over,ou=odd,dc=example,dc=org
+objectClass: groupOfNames
+cn: over
+member: cn=far,ou=far,dc=example,dc=org
 X
 printf 'version: 1\n' >"$work/rules.yaml"
 slapd_init "$work/slapd"
@@ -224,6 +244,16 @@ reads "a nested group that no search reads is named" '^reason .*cc-team-.* is ne
 reads "and nobody is out of the outer one" '\[cc-agents\]=unknown' --group cc-agents
 settings "groups: {base: \"cn=cc-agents,ou=groups,$SLAPD_BASE\", filter: (objectClass=*)}"
 reads "nor when they lie outside the base" '\[cc-agents\]=unknown' --group cc-agents
+# What the search has read is not asked for again; what it has not must still be found.
+for filter in '(objectClass=groupOfNames)' '(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))' \
+	'(|(objectClass=groupOfNames)(objectClass=noSuchClass))' '(OBJECTCLASS=GROUPOFNAMES)'; do
+	settings "groups: {base: \"ou=odd,$SLAPD_BASE\", filter: \"$filter\"}"
+	reads "a nested group of a class not read, $filter" \
+		'^reason .*cn=posix,.* is nested in "outer"' --group outer
+	reads "a nested group outside the base, $filter" \
+		'^reason .*cn=far,.* is nested in "over"' --group over
+	reads "and none that was read, $filter" '^groups complete' --group ring-a
+done
 settings "groups: {base: \"$SLAPD_BASE\", filter: \"(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))\"}"
 reads "a group that is not there is unknown" '\[no-such\]=unknown' --group no-such
 reads "and spoils the verdict" '^reason .*no group "no-such"' --group no-such
