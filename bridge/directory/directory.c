@@ -26,3 +26,15 @@ void directory_group_layout(const struct config *config, struct layout *ret_layo
 		layout_add(ret_layout, members->items[i], strlen(members->items[i]), NULL);
 	layout_add(ret_layout, "objectSid", 9, NULL);
 }
+
+void directory_tally_search(struct directory *dir, const struct config_search *config,
+			    size_t found)
+{
+	static const char *const scopes[] = { "sub", "one", "base" };
+	struct arena mem = ARENA_INIT;
+
+	tally_raise(dir->tally, TALLY_SEARCH,
+		    arena_printf(&mem, "%s %s %s", config->base, scopes[config->scope],
+				 config->filter ? config->filter : ""), found);
+	arena_release(&mem);
+}

@@ -22,6 +22,7 @@
 #define DIRECTORY_VALUE_BYTES_MAX (16 * 1024 * 1024)
 
 struct config;
+struct config_search;
 struct membership; /* resolved groups, directory/groups.h */
 struct group_path;
 struct dir_schema; /* directory/schema.h */
@@ -146,10 +147,7 @@ struct directory {
 	 * such a search ends, and the read is not complete.
 	 */
 	bool keep_ids;
-	/*
-	 * When set, before read_people: what a whole read found goes there. Files tell no
-	 * searches.
-	 */
+	/* When set, before read_people: what a whole read found goes there. */
 	struct tally *tally;
 	bool keep_paths; /* set before read_groups: group_path will be asked */
 };
@@ -159,6 +157,10 @@ struct directory {
  * then objectSid (by which people have it as their primary group).
  */
 void directory_group_layout(const struct config *config, struct layout *ret_layout);
+
+/* For readers with a tally: what a search for people found. */
+void directory_tally_search(struct directory *dir, const struct config_search *config,
+			    size_t found);
 
 /*
  * Open what config->directory describes; connects at the first read. Returns 0, or -1 with

@@ -167,17 +167,6 @@ void people_reader_search(struct people_reader *reader, const struct config_sear
 	};
 }
 
-static void tally_search(struct tally *tally, const struct config_search *config, size_t found)
-{
-	static const char *const scopes[] = { "sub", "one", "base" };
-	struct arena mem = ARENA_INIT;
-
-	tally_raise(tally, TALLY_SEARCH,
-		    arena_printf(&mem, "%s %s %s", config->base, scopes[config->scope],
-				 config->filter ? config->filter : ""), found);
-	arena_release(&mem);
-}
-
 static int search_people(struct people_reader *reader, unsigned number, struct err *err)
 {
 	const struct config_search *config = &reader->dir->config->directory.people.items[number];
@@ -195,7 +184,7 @@ static int search_people(struct people_reader *reader, unsigned number, struct e
 			    : ldap_search_run(&search, err))
 		return -1;
 	if (reader->dir->base.tally && !reader->query)
-		tally_search(reader->dir->base.tally, config, search.found);
+		directory_tally_search(&reader->dir->base, config, search.found);
 	/* Active Directory answers an account without rights with nobody, and success. */
 	if (!reader->query && search.found == 0 && reader->verdict->reason_count == reasons)
 		verdict_spoil(reader->verdict,

@@ -357,6 +357,14 @@ static int take_person(struct people_pass *pass, const struct ldif_entry *raw, s
 	return pass->fn(pass->ctx, &entry, err);
 }
 
+static void tally_people(struct ldif_directory *dir, const struct fill *fill)
+{
+	for (unsigned i = 0; i < dir->people.count; i++)
+		directory_tally_search(&dir->base, dir->people.items[i].config,
+				       dir->people.items[i].found);
+	fill_tally(fill, dir->base.tally);
+}
+
 static int read_pass(struct people_pass *pass, const struct layout *layout, struct err *err)
 {
 	struct ldif_directory *dir = pass->dir;
@@ -377,6 +385,8 @@ static int read_pass(struct people_pass *pass, const struct layout *layout, stru
 	}
 	if (found == 0)
 		spoil_file(dir, pass->verdict);
+	if (found == 0 && dir->base.tally && !pass->query)
+		tally_people(dir, pass->fill);
 	fill_release(pass->fill);
 	mem_free(pass->fill);
 	return found;

@@ -233,6 +233,8 @@ expect "an entry without its key spoils the read" 5 'not read completely: .*uid=
 expect "and nobody counts as gone" 5 'nobody is taken for a leaver' plan --exit-code -c "$work/nokey.yaml"
 expect "broken UTF-8 in one value" 5 'title: the value is not UTF-8' plan --exit-code -c "$(ldif utf8)"
 expect "two people with one login name" 5 'two people have the userName' plan --exit-code -c "$(ldif twice)"
+sed '/^title:/d' "$work/company.ldif" >"$work/untitled.ldif"
+expect "an attribute that a file has lost" 4 'nobody has title any more' plan --exit-code -c "$(ldif untitled)"
 expect "an LDIF of changes is no directory" 2 'change.ldif:2' plan --exit-code -c "$(ldif change)"
 
 # --- the tenant's bad days ---------------------------------------------------------------
