@@ -255,6 +255,9 @@ faults where=people "referral=$more"
 reads "a base that is elsewhere" "^people complete 3$" --count
 faults "reference=$more"
 reads "servers that refer to each other" "^people complete $((PEOPLE + 3))$" --count
+faults "reference=$more??sub?(uid=hop%N)"
+reads "servers that refer on and on" '^reason too many references, the last one to ldap://' --count
+asked "no further than five" '[s["base"] for s in c["searches"]].count("ou=more,dc=example,dc=org")' 5
 faults where=people "reference=$more|$more"
 reads "two references to the same" "^people complete $((PEOPLE + 3))$" --count
 faults where=people "reference=$MOCK_LDAP/ou=nowhere,$SLAPD_BASE"

@@ -23,7 +23,8 @@ Search
                      first (0), result_page=K only at the K-th page
   size_limit=N, time_limit=N, admin_limit=N    ends with 4, 3 or 11 after N entries
   referral=URL|...  the search's result is a referral
-  reference=URL|... search continuations; reference_at=N comes after N entries
+  reference=URL|... search continuations; reference_at=N comes after N entries; %N in one is
+                     another number each time
   zero_entries       success, and nobody; fewer=N: only the first N
   no_id=N            the N-th entry (or all) has no entryUUID, objectGUID
   dup_id=N           the N-th entry has the id of the one before

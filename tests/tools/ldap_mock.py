@@ -261,6 +261,7 @@ class Connection:
 
 
 class Search:
+    references = 0 # sent with a number
     def __init__(self, connection, ident, body, controls):
         self.connection, self.ident = connection, ident
         self.store, self.wire = connection.store, connection.wire
@@ -386,6 +387,9 @@ class Search:
         faults = self.faults
         if faults.number("reference_at", 0) == at and faults.has("reference"):
             for url in faults.text("reference").split("|"):
+                if "%N" in url:  # another one each time
+                    Search.references += 1
+                    url = url.replace("%N", str(Search.references))
                 self.wire.send(ldap_faults.message(self.ident, ber.tlv(0x73, ber.octets(url))))
         if faults.number("notice", -1) == at:
             op = ber.tlv(0x78, ber.enum(52), ber.octets(""), ber.octets("shutting down"),
