@@ -12,7 +12,6 @@
 #include "scim/base/banned.h"
 
 #define NO_GROUP UINT32_MAX
-#define MEMBERS_AT_ONCE 64
 
 struct group {
 	uint32_t name; /* number of its DN */
@@ -67,6 +66,8 @@ struct membership *membership_new(const struct group_names *wanted)
 
 	m->wanted = wanted;
 	m->words = (unsigned)(wanted->names.count + 63) / 64;
+	names_init(&m->names);
+	names_init(&m->people);
 	return m;
 }
 
@@ -209,14 +210,12 @@ static int slow_number(struct membership *m, enum member_form form, struct slice
 	return 0;
 }
 
-/* At most MEMBERS_AT_ONCE: first all their places, so that memory is not waited for. */
 static int add_some(struct membership *m, enum member_form form, const struct slice *values,
 		    size_t count, struct err *err)
 {
 	bool is_dn = form == MEMBER_DN || form == MEMBER_UNIQUE;
-	struct slice written[MEMBERS_AT_ONCE], texts[MEMBERS_AT_ONCE];
-	uint64_t hashes[MEMBERS_AT_ONCE];
-	uint32_t number;
+	struct slice written[NAMES_AT_ONCE], texts[NAMES_AT_ONCE];
+	uint32_t numbers[NAMES_AT_ONCE];
 
 	for (size_t i = 0; i < count; i++) {
 		written[i] = values[i];
@@ -224,16 +223,13 @@ static int add_some(struct membership *m, enum member_form form, const struct sl
 			written[i].len = without_bits(values[i].data, values[i].len);
 		texts[i] = is_dn ? lower_text(&m->key_mem, written[i])
 				 : uid_key(&m->key_mem, written[i]);
-		hashes[i] = names_hash(texts[i]);
-		names_prefetch(&m->names, hashes[i]);
 	}
-	for (size_t i = 0; i < count; i++)
-		names_prefetch_text(&m->names, hashes[i]);
+	names_find_many(&m->names, texts, count, numbers);
 	for (size_t i = 0; i < count; i++) {
-		if (!names_find(&m->names, texts[i], hashes[i], &number) &&
-		    slow_number(m, form, is_dn ? written[i] : texts[i], &number, err))
+		if (numbers[i] == NAME_NONE &&
+		    slow_number(m, form, is_dn ? written[i] : texts[i], &numbers[i], err))
 			return -1;
-		vec_push(&m->members, number);
+		vec_push(&m->members, numbers[i]);
 		m->pieces.items[m->pieces.count - 1].count++;
 	}
 	m->wants_uid |= form == MEMBER_UID;
@@ -249,8 +245,8 @@ int membership_add_members(struct membership *m, enum member_form form,
 	if (count > MEMBERSHIP_MEMBERS_MAX - m->members.count)
 		return err_set(err, ERR_LIMIT, "the groups have more than %u members",
 			       MEMBERSHIP_MEMBERS_MAX);
-	for (size_t at = 0; at < count; at += MEMBERS_AT_ONCE) {
-		size_t some = count - at < MEMBERS_AT_ONCE ? count - at : MEMBERS_AT_ONCE;
+	for (size_t at = 0; at < count; at += NAMES_AT_ONCE) {
+		size_t some = count - at < NAMES_AT_ONCE ? count - at : NAMES_AT_ONCE;
 
 		if (add_some(m, form, values + at, some, err))
 			return -1;

@@ -1,5 +1,6 @@
 #include "bridge/directory/names.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -15,7 +16,15 @@ static void seed_make(void)
 
 	rng_seed_system(&rng);
 	for (size_t i = 0; i < sizeof(seed) / sizeof(seed[0]); i++)
-		seed[i] = rng_next(&rng);
+		seed[i] = rng_next(&rng) | 1;
+}
+
+void names_init(struct names *names)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, seed_make);
+	*names = (struct names){ 0 };
 }
 
 /* Sixteen bytes at once where the processor can. */
@@ -77,12 +86,11 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
  */
 uint64_t names_hash(struct slice text)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const char *at = text.data;
 	size_t left = text.len;
 	uint64_t hash;
 
-	pthread_once(&once, seed_make);
+	assert(seed[2]);
 	hash = seed[0] ^ text.len;
 	for (; left > 16; left -= 16, at += 16)
 		hash = mix(load(at) ^ seed[1], load(at + 8) ^ hash);
@@ -143,22 +151,6 @@ static void grow(struct names *names)
 	}
 }
 
-void names_prefetch(const struct names *names, uint64_t hash)
-{
-	if (names->size)
-		__builtin_prefetch(&names->slots[place_of(names, hash)]);
-}
-
-void names_prefetch_text(const struct names *names, uint64_t hash)
-{
-	const char *text = names->size ? names->slots[place_of(names, hash)].text : NULL;
-
-	if (text) {
-		__builtin_prefetch(text);
-		__builtin_prefetch(text + 64); /* most DNs need a second line */
-	}
-}
-
 bool names_find(const struct names *names, struct slice text, uint64_t hash,
 		uint32_t *ret)
 {
@@ -171,6 +163,31 @@ bool names_find(const struct names *names, struct slice text, uint64_t hash,
 		return false;
 	*ret = slot->number - 1;
 	return true;
+}
+
+/* First all their places, then the texts there, so that memory is not waited for. */
+void names_find_many(const struct names *names, const struct slice *texts, size_t count,
+		     uint32_t *ret_numbers)
+{
+	uint64_t hashes[NAMES_AT_ONCE];
+
+	assert(count <= NAMES_AT_ONCE);
+	for (size_t i = 0; i < count; i++) {
+		hashes[i] = names_hash(texts[i]);
+		if (names->size)
+			__builtin_prefetch(&names->slots[place_of(names, hashes[i])]);
+	}
+	for (size_t i = 0; i < count && names->size; i++) {
+		const char *text = names->slots[place_of(names, hashes[i])].text;
+
+		if (text) {
+			__builtin_prefetch(text);
+			__builtin_prefetch(text + 64); /* most DNs need a second line */
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!names_find(names, texts[i], hashes[i], &ret_numbers[i]))
+			ret_numbers[i] = NAME_NONE;
 }
 
 uint32_t names_add(struct names *names, struct slice norm, uint64_t hash)

@@ -8,7 +8,7 @@
  * has that normal form (mappings/dn.h leaves no escape and no space that it would take
  * away).
  *
- * Memory  Owns the texts. A table begins zeroed.
+ * Memory  Owns the texts.
  * Limits  UINT32_MAX - 1 names.
  */
 #ifndef BRIDGE_DIRECTORY_NAMES_H
@@ -29,13 +29,17 @@ struct names {
 	struct arena mem;
 };
 
+/* An empty table. */
+void names_init(struct names *names);
 /* The text with its ASCII letters in lower case; `out` has room for text.len bytes. */
 void names_lower(struct slice text, char *out);
 /* Of a text without capital letters A to Z, as all below; keyed per process. */
 uint64_t names_hash(struct slice text);
-/* In steps, for many at a time: their places first, then the texts that stand there. */
-void names_prefetch(const struct names *names, uint64_t hash);
-void names_prefetch_text(const struct names *names, uint64_t hash);
+#define NAMES_AT_ONCE 64
+#define NAME_NONE UINT32_MAX
+/* Numbers of at most NAMES_AT_ONCE names, NAME_NONE where there is none. */
+void names_find_many(const struct names *names, const struct slice *texts, size_t count,
+		     uint32_t *ret_numbers);
 bool names_find(const struct names *names, struct slice text, uint64_t hash,
 		uint32_t *ret);
 /* Number of a name in normal form; copied when it is new. */
