@@ -17,8 +17,8 @@ static void add_rule_file(void *ctx, const char *path, struct slice text)
 	digest_add(ctx, text.data, text.len);
 }
 
-/* All that decides what is read and what the rules make of it. */
-static void fingerprint(struct changes *c)
+void changes_inputs(const struct config *config, const struct rules *rules,
+		    char out[DIGEST_TEXT])
 {
 	struct digest *digest = digest_new();
 	struct err err = ERR_INIT;
@@ -26,11 +26,11 @@ static void fingerprint(struct changes *c)
 
 	buf_init(&text, SETTINGS_BYTES_MAX);
 	digest_add_text(digest, DIRBRIDGE_VERSION);
-	if (buf_read_file(&text, c->how.config->file, &err) == 0)
+	if (buf_read_file(&text, config->file, &err) == 0)
 		digest_add(digest, text.data, text.len);
 	buf_release(&text);
-	rules_each_file(c->how.rules, add_rule_file, digest);
-	digest_end(digest, c->inputs);
+	rules_each_file(rules, add_rule_file, digest);
+	digest_end(digest, out);
 }
 
 struct run_search {
@@ -348,7 +348,7 @@ int changes_begin(const struct changes_how *how, struct changes **ret_changes, b
 	buf_init(&c->pending_packed, MIRROR_BLOB_BYTES_MAX);
 	if (how->directory->ops->read_changes &&
 	    how->config->directory.changes != CHANGES_NONE) {
-		fingerprint(c);
+		changes_inputs(c->how.config, c->how.rules, c->inputs);
 		open_mirror(c);
 		why = must_read_all(c);
 		if (why)

@@ -21,6 +21,7 @@
 #define BRIDGE_CHANGES_H
 
 #include "bridge/config/config.h"
+#include "scim/base/digest.h"
 #include "bridge/directory/directory.h"
 #include "bridge/plan/plan.h"
 #include "bridge/state/mirror.h"
@@ -80,6 +81,10 @@ void changes_commit(struct changes *changes, uint64_t run, int64_t run_start_s,
 		    const char *const *todo, size_t todo_count);
 
 /* For monitoring: what is kept of the last read, without a run. */
+/* A hash of all that decides what is read and what the rules make of it: settings, rules. */
+void changes_inputs(const struct config *config, const struct rules *rules,
+		    char out[DIGEST_TEXT]);
+
 struct changes_kept {
 	int64_t full_s; /* when everything was read last; 0 = nothing is kept */
 	size_t todo;    /* people not yet as the rules want */

@@ -543,6 +543,36 @@ static enum exit_code plan_rest(struct run *run)
 	return EXIT_DONE;
 }
 
+/* What a saved plan says of itself, for whoever applies it. */
+static void name_plan(struct run *run, const char *const *selected, size_t count)
+{
+	char *inputs = arena_bytes(&run->mem, DIGEST_TEXT);
+
+	changes_inputs(run->config, run->rules, inputs);
+	run->plan.inputs = inputs;
+	run->plan.source = run->source;
+	run->plan.target = run->config->target.api_url;
+	run->plan.expires_s = run->time_s + (int64_t)run->config->plan.expires_h * 3600;
+	for (size_t i = 0; i < count; i++)
+		vec_push(&run->plan.selected, selected[i]);
+}
+
+static enum exit_code plan_for(struct run *run, const char *const *only, size_t count,
+			       bool write, bool full)
+{
+	enum exit_code code = run_open_state(run, write);
+
+	if (!code && count)
+		code = run_read_directory(run, only, count);
+	else if (!code)
+		code = read_everybody(run, write, full);
+	if (!code)
+		code = plan_rest(run);
+	if (!code)
+		name_plan(run, only, count);
+	return code;
+}
+
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write)
 {
 	VEC(const char *) only = { 0 };
@@ -551,13 +581,22 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 
 	for (size_t i = 0; (person = cli_value_at(args, "only", i)); i++)
 		vec_push(&only, person);
-	code = run_open_state(run, write);
-	if (!code && only.count)
-		code = run_read_directory(run, only.items, only.count);
-	else if (!code)
-		code = read_everybody(run, write, cli_flag(args, "full"));
+	code = plan_for(run, only.items, only.count, write, cli_flag(args, "full"));
 	vec_release(&only);
-	return code ? code : plan_rest(run);
+	return code;
+}
+
+enum exit_code run_saved_plan(struct run *run, const struct plan *saved)
+{
+	enum exit_code code = plan_for(run, saved->selected.items, saved->selected.count, true,
+				       true);
+
+	if (code || run->plan.refused)
+		return code;
+	plan_keep(&run->plan, saved, &run->mem);
+	memset(run->plan.calls, 0, sizeof(run->plan.calls));
+	estimate(run);
+	return EXIT_DONE;
 }
 
 enum exit_code run_explain(struct run *run, const char *person, bool offline)

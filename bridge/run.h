@@ -77,6 +77,11 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
  */
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write);
 /*
+ * A plan made now, of which only the steps are left that `saved` holds as well (plan_keep);
+ * one that is refused is left as it is.
+ */
+enum exit_code run_saved_plan(struct run *run, const struct plan *saved);
+/*
  * The people that `person` selects, each with what the rules made of them in run->explained,
  * those out of scope too; then, unless `offline`, state, tenant and plan for them. Nobody
  * selected is EXIT_FAILED.

@@ -1,12 +1,15 @@
 #include "bridge/cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "scim/base/banned.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_apply, &cli_runs, &cli_snapshot,
-	&cli_status, &cli_test,
+	&cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_show, &cli_approve, &cli_apply,
+	&cli_runs, &cli_snapshot, &cli_status, &cli_test,
 };
 
 static const struct cli_option common_options[] = {
@@ -290,4 +293,41 @@ void cli_say_diags(const struct diags *diags)
 	}
 	if (diags->total > diags->count)
 		fprintf(stderr, "dirbridge: and %zu more\n", diags->total - diags->count);
+}
+
+int cli_write_file(const char *path, const struct buf *text, struct err *err)
+{
+	struct buf aside;
+	int fd, status = -1;
+	size_t at = 0;
+
+	buf_init(&aside, 65536);
+	buf_addf(&aside, "%s.new", path);
+	fd = open(aside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
+		goto out;
+	}
+	while (at < text->len) {
+		ssize_t n = write(fd, text->data + at, text->len - at);
+
+		if (n < 0) {
+			err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
+			goto out;
+		}
+		at += (size_t)n;
+	}
+	if (fsync(fd) || rename(aside.data, path)) {
+		err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(errno));
+		goto out;
+	}
+	status = 0;
+out:
+	if (fd >= 0) {
+		close(fd);
+		if (status)
+			unlink(aside.data);
+	}
+	buf_release(&aside);
+	return status;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "scim/base/buf.h"
 #include "scim/base/err.h"
 #include "scim/base/vec.h"
 
@@ -75,8 +76,11 @@ const char *cli_value_at(const struct cli_args *args, const char *name, size_t n
 const struct cli_command *cli_find(const char *name);
 const struct cli_command *const *cli_commands(size_t *ret_count);
 
-extern const struct cli_command cli_check, cli_eval, cli_explain, cli_plan, cli_apply,
-	cli_runs, cli_snapshot, cli_status, cli_test;
+extern const struct cli_command cli_check, cli_eval, cli_explain, cli_plan, cli_show,
+	cli_approve, cli_apply, cli_runs, cli_snapshot, cli_status, cli_test;
+
+/* A file with mode 0600, written aside and renamed: nobody reads half of it. */
+int cli_write_file(const char *path, const struct buf *text, struct err *err);
 
 /* "dirbridge: " + text on stderr, whatever the log settings. */
 void cli_say_error(const struct err *err);

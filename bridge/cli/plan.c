@@ -1,16 +1,12 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/report/plan_file.h"
 #include "bridge/run.h"
 
 #include "scim/base/banned.h"
 
-/* A plan of a million people is about 1 GB of JSON. */
-#define PLAN_BYTES_MAX ((size_t)4 << 30)
 #define PEOPLE_SHOWN 20
 
 static const struct cli_option options[] = {
@@ -27,44 +23,6 @@ static const struct cli_option options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-/* Written aside and renamed: nobody reads half a plan. */
-static int write_file(const char *path, const struct buf *text, struct err *err)
-{
-	struct buf aside;
-	int fd, status = -1;
-	size_t at = 0;
-
-	buf_init(&aside, 65536);
-	buf_addf(&aside, "%s.new", path);
-	fd = open(aside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
-		goto out;
-	}
-	while (at < text->len) {
-		ssize_t n = write(fd, text->data + at, text->len - at);
-
-		if (n < 0) {
-			err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
-			goto out;
-		}
-		at += (size_t)n;
-	}
-	if (fsync(fd) || rename(aside.data, path)) {
-		err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(errno));
-		goto out;
-	}
-	status = 0;
-out:
-	if (fd >= 0) {
-		close(fd);
-		if (status)
-			unlink(aside.data);
-	}
-	buf_release(&aside);
-	return status;
-}
-
 static int print_plan(struct run *run, const struct cli_args *args, bool json)
 {
 	struct report_options report = {
@@ -77,10 +35,10 @@ static int print_plan(struct run *run, const struct cli_args *args, bool json)
 	struct buf text;
 	int status = 0;
 
-	buf_init(&text, PLAN_BYTES_MAX);
+	buf_init(&text, PLAN_FILE_BYTES_MAX);
 	if (json || path)
 		report_plan_json(&run->plan, &text);
-	if (path && write_file(path, &text, &err)) {
+	if (path && cli_write_file(path, &text, &err)) {
 		cli_say_error(&err);
 		status = -1;
 	}
@@ -120,7 +78,7 @@ static enum exit_code print_preview(const struct preview *preview, const struct 
 	struct buf text;
 
 	if (json) {
-		buf_init(&text, PLAN_BYTES_MAX);
+		buf_init(&text, PLAN_FILE_BYTES_MAX);
 		report_preview_json(preview, &text);
 		fwrite(text.data, 1, text.len, stdout);
 		buf_release(&text);

@@ -101,6 +101,10 @@ struct config {
 	struct config_texts rules;
 	struct config_limit limits[LIMIT_KIND_COUNT];
 	struct {
+		unsigned expires_h;
+	} plan;
+	const char *approval_key_file; /* NULL = none is needed */
+	struct {
 		struct config_texts roles, accounts;
 	} protect;
 	struct config_texts privileged_roles;

@@ -319,6 +319,15 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	return 0;
 }
 
+const char *person_change_name(enum person_change change)
+{
+	static const char *const names[PERSON_CHANGE_COUNT] = { "create", "update", "leave",
+								"return" };
+
+	assert(change < PERSON_CHANGE_COUNT);
+	return names[change];
+}
+
 void plan_release(struct plan *plan)
 {
 	vec_release(&plan->people);
@@ -331,4 +340,5 @@ void plan_release(struct plan *plan)
 	vec_release(&plan->refusals);
 	vec_release(&plan->forgets);
 	vec_release(&plan->claims);
+	vec_release(&plan->selected);
 }

@@ -98,6 +98,7 @@ enum person_change {
 	PERSON_RETURN,  /* was inactive, wanted active again */
 	PERSON_CHANGE_COUNT,
 };
+const char *person_change_name(enum person_change change); /* "create", ... */
 
 struct plan_person {
 	const char *id, *dn, *user_name, *display_name;
@@ -133,6 +134,10 @@ struct plan_claim {
 
 struct plan {
 	int64_t time_s;
+	/* Of a plan to be saved: when it ends, whom it is of, and a hash of settings and rules. */
+	int64_t expires_s;              /* 0 = it does not */
+	const char *source, *target, *inputs; /* NULL = not said */
+	VEC(const char *) selected;     /* --only, as given */
 	VEC(struct plan_person) people; /* those with steps; by directory id */
 	VEC(struct step) steps;
 	VEC(struct plan_skip) skips;
@@ -220,5 +225,13 @@ void plan_questions(const struct plan_input *in, struct arena *mem, const uint32
 int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_plan,
 	      struct err *err);
 void plan_release(struct plan *plan);
+
+/*
+ * A saved plan is applied: of `plan`, made just now, only what `saved` holds as well is kept,
+ * step by step: same person, account, thing, value before and value after. A new account is
+ * made as it was planned or not at all. Each step of `saved` that is not in `plan` any more
+ * (rules, entry or account have moved) is told in plan->skips. Memory from `mem`.
+ */
+void plan_keep(struct plan *plan, const struct plan *saved, struct arena *mem);
 
 #endif

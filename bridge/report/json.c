@@ -83,13 +83,6 @@ static void put_step(struct json_out *out, const struct plan *plan, size_t index
 	json_out_object_end(out);
 }
 
-static const char *change_name(enum person_change change)
-{
-	static const char *const names[] = { "create", "update", "leave", "return" };
-
-	return names[change];
-}
-
 /* Found by our external id; apply records them. */
 static void put_links(struct json_out *out, const struct plan *plan)
 {
@@ -124,7 +117,7 @@ static void put_people(struct json_out *out, const struct plan *plan)
 		json_out_member(out, "dn", person->dn);
 		json_out_member(out, "userName", person->user_name);
 		json_out_member(out, "displayName", person->display_name);
-		json_out_member(out, "change", change_name(person->change));
+		json_out_member(out, "change", person_change_name(person->change));
 		put_optional(out, "account", person->account_id);
 		put_optional(out, "version", person->version);
 		json_out_object_end(out);
@@ -213,9 +206,20 @@ void report_plan_json(const struct plan *plan, struct buf *out)
 	json_out_member(&json, "schema", "dirbridge.plan/1");
 	time_format(plan->time_s, time);
 	json_out_member(&json, "time", time);
+	if (plan->expires_s) {
+		time_format(plan->expires_s, time);
+		json_out_member(&json, "expires", time);
+	}
+	put_optional(&json, "source", plan->source);
+	put_optional(&json, "target", plan->target);
+	put_optional(&json, "inputs", plan->inputs);
 	put_verdict(&json, "directory", &plan->directory);
 	put_verdict(&json, "tenant", &plan->tenant);
 	json_out_member(&json, "read", plan->part ? "changes" : plan->only ? "selected" : "all");
+	if (plan->part)
+		json_out_member_int(&json, "touched", (int64_t)plan->touched);
+	if (plan->selected.count)
+		put_texts(&json, "selected", plan->selected.items, plan->selected.count);
 	json_out_member_int(&json, "inScope", (int64_t)plan->people_in_scope);
 	json_out_member_int(&json, "unchanged", (int64_t)plan->people_unchanged);
 	json_out_member_int(&json, "foreign", (int64_t)plan->accounts_foreign);

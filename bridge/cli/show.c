@@ -1,0 +1,149 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/cli/approval.h"
+#include "bridge/report/plan_file.h"
+#include "bridge/report/report.h"
+#include "bridge/run.h"
+
+#include "scim/base/banned.h"
+
+#define PEOPLE_SHOWN 20
+
+/* A file that was changed is refused, as apply refuses it. */
+static enum exit_code read_plan(const char *path, struct arena *mem, struct plan *ret_plan,
+				char hash[DIGEST_TEXT])
+{
+	struct err err = ERR_INIT;
+
+	if (plan_file_read(path, mem, ret_plan, hash, &err) == 0)
+		return EXIT_DONE;
+	cli_say_error(&err);
+	return err.kind == ERR_REFUSED ? EXIT_REFUSED : exit_code_of(&err);
+}
+
+static int print(const struct plan *plan, const struct cli_args *args)
+{
+	struct report_options report = {
+		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
+	};
+	const char *format = cli_value(args, "format");
+	bool json = args->json || (format && strcmp(format, "json") == 0);
+	struct buf text;
+
+	if (format && !json && strcmp(format, "text") != 0) {
+		fprintf(stderr, "dirbridge %s: --format is text or json, not %s\n",
+			args->command->name, format);
+		return EXIT_USAGE;
+	}
+	if (!json) {
+		report_plan_text(plan, &report, stdout);
+		return EXIT_DONE;
+	}
+	buf_init(&text, PLAN_FILE_BYTES_MAX);
+	report_plan_json(plan, &text);
+	fwrite(text.data, 1, text.len, stdout);
+	buf_release(&text);
+	return EXIT_DONE;
+}
+
+static int run_show(const struct cli_command *self, int argc, char **argv)
+{
+	struct arena mem = ARENA_INIT;
+	struct plan plan = { .time_s = 0 };
+	struct cli_args args;
+	char hash[DIGEST_TEXT];
+	int code = EXIT_USAGE;
+
+	if (cli_parse(self, argc, argv, &args) == 0)
+		code = args.help ? EXIT_DONE
+				 : read_plan(args.operands.items[0], &mem, &plan, hash);
+	if (code == EXIT_DONE && !args.help)
+		code = print(&plan, &args);
+	cli_args_release(&args);
+	plan_release(&plan);
+	arena_release(&mem);
+	return code;
+}
+
+static enum exit_code approve(const struct cli_args *args)
+{
+	const char *path = args->operands.items[0], *key = cli_value(args, "key");
+	struct arena mem = ARENA_INIT;
+	struct plan plan = { .time_s = 0 };
+	struct allowances allow;
+	char hash[DIGEST_TEXT];
+	struct err err = ERR_INIT;
+	enum exit_code code;
+
+	if (!key) {
+		fprintf(stderr, "dirbridge approve: --key FILE is missing: the private key to sign with\n");
+		return EXIT_USAGE;
+	}
+	if (allowances_read(args, &allow, &err)) {
+		cli_say_error(&err);
+		return EXIT_USAGE;
+	}
+	code = read_plan(path, &mem, &plan, hash);
+	if (!code && approval_write(path, hash, &allow, key, clock_now_us(clock_system()) / 1000000, &err)) {
+		cli_say_error(&err);
+		code = exit_code_of(&err);
+	} else if (!code) {
+		printf("%s.sig: approves the plan %.12s, %zu steps for %zu people\n", path, hash,
+		       plan.steps.count, plan.people.count);
+	}
+	plan_release(&plan);
+	arena_release(&mem);
+	return code;
+}
+
+static int run_approve(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_args args;
+	int code = EXIT_USAGE;
+
+	if (cli_parse(self, argc, argv, &args) == 0)
+		code = args.help ? EXIT_DONE : approve(&args);
+	cli_args_release(&args);
+	return code;
+}
+
+static const struct cli_option show_options[] = {
+	{ "format", 0, "FORMAT", "text or json (default text)" },
+	{ "all", 'a', NULL, "show every person in the text" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct cli_option approve_options[] = {
+	{ "key", 0, "FILE", "private key to sign with (Ed25519, PEM)" },
+	ALLOW_OPTION,
+	{ NULL, 0, NULL, NULL },
+};
+
+const struct cli_command cli_show = {
+	.name = "show",
+	.operands = "FILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "A saved plan, in any format.",
+	.help = "Reads what `dirbridge plan -o FILE` wrote. Neither settings nor servers are needed.\n"
+		"A file that was changed since is refused (exit 4).",
+	.options = show_options,
+	.run = run_show,
+};
+
+const struct cli_command cli_approve = {
+	.name = "approve",
+	.operands = "FILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Signs a saved plan, with what is allowed for it beyond the limits.",
+	.help = "Writes FILE.sig. With approval.key_file in the settings, apply takes only a plan that\n"
+		"was signed so. Keys are made with\n"
+		"    openssl genpkey -algorithm ed25519 -out approval.key\n"
+		"    openssl pkey -in approval.key -pubout -out approval.pub",
+	.options = approve_options,
+	.run = run_approve,
+};
