@@ -68,6 +68,7 @@ static void write_item(struct call *call, enum item_kind kind, const struct item
 	json_out_member(out, "name", item->name);
 	switch (kind) {
 	case ITEM_DIVISION:
+		json_out_member(out, "description", "");
 		json_out_key(out, "homeDivision");
 		json_out_bool(out, item->home);
 		break;
@@ -81,6 +82,9 @@ static void write_item(struct call *call, enum item_kind kind, const struct item
 	case ITEM_GROUP:
 		json_out_member(out, "state", "active");
 		json_out_member(out, "type", "official");
+		json_out_member(out, "visibility", "public");
+		json_out_key(out, "rulesVisible");
+		json_out_bool(out, true);
 		json_out_member_int(out, "memberCount", (int64_t)item->members.count);
 		json_out_member_int(out, "version", item->version);
 		break;

@@ -156,6 +156,7 @@ void op_token_info(struct call *call)
 	json_out_object(out);
 	json_out_member(out, "id", client->id);
 	json_out_member(out, "name", client->name ? client->name : client->id);
+	json_out_member(out, "authorizedGrantType", "CLIENT-CREDENTIALS");
 	json_out_object_end(out);
 	json_out_object_end(out);
 }
