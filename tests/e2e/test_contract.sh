@@ -14,7 +14,20 @@ fi
 contract=$(realpath "$contract")
 work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-contract.XXXXXX")
 chmod 755 "$work"
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/e2e/slapd.sh
+. tests/e2e/slapd.sh
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
+# shellcheck source=tests/e2e/prism.sh
+. tests/e2e/prism.sh
+finish() {
+	trap '' INT TERM
+	prism_stop
+	sandbox_stop
+	slapd_stop
+	rm -rf "$work"
+}
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 passed=0 failed=0 skipped=0
@@ -38,9 +51,94 @@ take() {
 take "rows of api.def" python3 tests/e2e/contract_rows.py "$contract" "$work/rows.json" \
 	tests/cases/contract/rows.txt
 
-if [ "$skipped" -gt 0 ]; then
-	echo "$passed passed, $failed failed, $skipped skipped"
-else
-	echo "$passed passed, $failed failed"
+# --- what goes over the wire --------------------------------------------------------------
+
+end() {
+	if [ "$skipped" -gt 0 ]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[ "$failed" -eq 0 ]
+	exit
+}
+if ! prism_there; then
+	echo "skip requests and answers: Prism is not there; make deps installs it where npm is"
+	skipped=$((skipped + 1))
+	end
 fi
-[ "$failed" -eq 0 ]
+
+# dirbridge NAME CODE ARGUMENT...: a command of the scenario.
+dirbridge() {
+	local name=$1 code=$2 status=0
+	shift 2
+	"$build/dirbridge" "$@" -c "$work/dirbridge.yaml" >"$work/out" 2>&1 || status=$?
+	if [ "$status" -eq "$code" ]; then
+		passed=$((passed + 1))
+		echo "ok   $name"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $name: exit $status, not $code"
+		tail -n 8 "$work/out" | cut -c1-300 | sed 's/^/       /'
+	fi
+}
+
+python3 tests/e2e/contract_cut.py "$contract" "$work/rows.json" >"$work/cut.json"
+"$build/tests/tools/gen_directory" --people 60 --groups 40 --seed 3 >"$work/company.ldif"
+"$build/tests/tools/gen_tenant" --seed 3 --foreign 20 >"$work/tenant.jsonl"
+slapd_init "$work/slapd"
+slapd_load "$work/company.ldif"
+slapd_start
+sandbox_start "$work/tenant.jsonl" --rate 0 --lag 50
+prism_start "$work/cut.json" "$SANDBOX_URL"
+write_settings "$work"
+# The login host is not in the contract: tokens come straight from the sandbox.
+sed -i "s,api_url: .*,api_url: $PRISM_URL," "$work/dirbridge.yaml"
+
+dirbridge "check --online" 0 check --online
+dirbridge "the first apply" 0 apply --yes
+dirbridge "and then nothing" 0 plan --exit-code
+# One moves to another site, one marries, one gets another title and no phone, two leave.
+python3 tests/e2e/contract_changes.py "$work/company.ldif" "$work"
+slapd_modify <"$work/changes.ldif"
+dirbridge "changes are there" 3 plan --exit-code
+dirbridge "changes" 0 apply --yes
+dirbridge "and then nothing" 0 plan --exit-code
+slapd_modify <"$work/back.ldif"
+dirbridge "leavers come back" 0 apply --yes
+dirbridge "and then nothing" 0 plan --exit-code
+curl -sf "$SANDBOX_URL/sandbox/counters" >"$work/counters.json"
+cp "$work/prism.log" "$work/scenario.log"
+
+# Prism must see what is wrong, or nothing above is worth anything.
+token=$(curl -sf -u dirbridge-demo:demo-secret -d grant_type=client_credentials \
+	"$SANDBOX_URL/oauth/token" | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+wrong() { # NAME WORDS CURL-ARGUMENT...
+	local name=$1 words=$2
+	shift 2
+	curl -s -o "$work/answer" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' "$@" || true
+	if prism_violations "$work/prism.log" | grep -q "$words"; then
+		passed=$((passed + 1))
+		echo "ok   Prism sees $name"
+	else
+		failed=$((failed + 1))
+		echo "FAIL Prism does not see $name"
+	fi
+}
+wrong "a wrong body" 'request.body.*memberIds' -d '{"memberIds": "x"}' "$PRISM_URL/api/v2/groups/g/members"
+wrong "a missing field" 'request.body.*subjectIds' -d '{"divisionIds": []}' "$PRISM_URL/api/v2/authorization/roles/r"
+wrong "a missing parameter" 'request.query.*ids' -X DELETE "$PRISM_URL/api/v2/groups/g/members"
+prism_stop
+python3 tests/e2e/contract_stub.py >"$work/stub.out" &
+stub=$!
+prism_start "$work/cut.json" "$(prism_wait_url "$work/stub.out")"
+wrong "a wrong answer" 'response.body.*entities' "$PRISM_URL/api/v2/routing/skills"
+kill "$stub"
+wait "$stub" 2>/dev/null || true
+prism_stop
+
+prism_violations "$work/scenario.log" >"$work/violations"
+take "through Prism" python3 tests/e2e/contract_seen.py "$work/counters.json" \
+	"$work/scenario.log" "$work/violations" tests/cases/contract/unseen.txt
+
+end
