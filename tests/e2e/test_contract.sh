@@ -51,6 +51,14 @@ take() {
 take "rows of api.def" python3 tests/e2e/contract_rows.py "$contract" "$work/rows.json" \
 	tests/cases/contract/rows.txt
 
+# --- what the contract forbids, to the sandbox ------------------------------------------
+
+"$build/tests/tools/gen_tenant" --seed 3 --foreign 20 >"$work/mutated.jsonl"
+sandbox_start "$work/mutated.jsonl" --rate 0 --lag 0
+take "wrong requests" python3 tests/e2e/contract_mutate.py "$contract" "$work/rows.json" \
+	"$SANDBOX_URL"
+sandbox_stop
+
 # --- what goes over the wire --------------------------------------------------------------
 
 end() {
