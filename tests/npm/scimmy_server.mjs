@@ -34,13 +34,16 @@ function put(store, resource, data) {
 	return kept;
 }
 
-function get(store, resource, dress = (kept) => kept) {
-	if (!resource.id)
-		return [...store.values()].map(dress);
+// A filter is the store's to apply; pages are the library's.
+function get(store, resource) {
+	if (!resource.id) {
+		const all = [...store.values()];
+		return resource.filter ? resource.filter.match(all) : all;
+	}
 	const kept = store.get(resource.id);
 	if (!kept)
 		throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
-	return dress(kept);
+	return kept;
 }
 
 // RFC 7643 4.1.1: userName is unique, whatever its case.

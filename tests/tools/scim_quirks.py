@@ -752,6 +752,9 @@ def unknown_references(operation, ids, operations):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    # Head and body in one write: else the body waits 40 ms for the head's acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     service = None
 
     def log_message(self, *words):
