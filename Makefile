@@ -111,6 +111,12 @@ $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(libbridge) $(libmappings)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+# Loaded before a program's libraries, to disturb it.
+preload_so := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/preload/*.c)))
+$(BUILD)/tests/preload/%.so: tests/preload/%.c
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(libbridge) $(libmappings) $(libscim)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
@@ -122,7 +128,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_DRIVER) $(libbridge) $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(FUZZER) -o $@ $^ $(LIBS)
 
-tests-build: all $(unit_bin) $(tool_bin) $(fuzz_bin)
+tests-build: all $(unit_bin) $(tool_bin) $(fuzz_bin) $(preload_so)
 
 ONLY ?=
 unit: $(if $(ONLY),$(filter %/$(ONLY),$(unit_bin)),$(unit_bin))
@@ -143,7 +149,7 @@ check: deps
 	$(Q)$(MAKE) BUILD=$(BUILD)/san SANITIZE=address,undefined CFLAGS='-O1 -g' tests-build
 	$(Q)BUILD=$(BUILD) SAN_BUILD=$(BUILD)/san tests/check.sh
 
-tools: $(tool_bin)
+tools: $(tool_bin) $(preload_so)
 
 bench: deps
 	$(Q)$(MAKE) all tools
