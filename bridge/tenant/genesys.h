@@ -4,7 +4,7 @@
  *
  *   genesys.c        token, one call with its error, pacing, counters
  *   genesys_page.c   all pages of a list, several in flight, with a verdict
- *   genesys_read.c   catalogues, accounts, external ids, deleted accounts
+ *   genesys_read.h   reading: catalogues, accounts, grants and members, external ids
  *   genesys_write.c  sending calls, conflicts, splitting, settling
  *   calls.c pace.c   pure
  *
@@ -130,7 +130,7 @@ struct page_set {
 /* Read all of them, mixed on the wire. Each has its own err. */
 void page_sets_read(struct genesys *g, struct page_set *sets, size_t count);
 
-/* genesys_read.c */
+/* genesys_catalogue.c genesys_read.c genesys_external.c */
 int genesys_read_catalogue(struct tenant *tenant, struct present *present, struct err *err);
 int genesys_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 			  struct present *present, struct err *err);

@@ -1,0 +1,84 @@
+/*
+ * bridge/tenant/genesys_read.h - what the reading files of the Genesys client share.
+ *
+ *   genesys_catalogue.c  roles, divisions, skills, languages, groups, queues
+ *   genesys_user.c       one user of a list -> one account
+ *   genesys_sides.c      grants and members, joined to the accounts
+ *   genesys_read.c       lists of users; what came without its expansions
+ *   genesys_external.c   external ids, by SCIM
+ *
+ * An account_reader lives for one read; what it makes lies in present->mem.
+ */
+#ifndef BRIDGE_TENANT_GENESYS_READ_H
+#define BRIDGE_TENANT_GENESYS_READ_H
+
+#include "bridge/tenant/genesys.h"
+#include "scim/base/json.h"
+#include "scim/base/vec.h"
+
+/* Divisions, titles, departments repeat: one copy each. */
+struct intern {
+	struct arena *mem;
+	struct map map;
+};
+
+struct held_of {
+	uint32_t account;
+	struct held held;
+};
+
+struct account_reader {
+	struct genesys *g;
+	struct present *present;
+	struct intern intern;
+	enum account_state state;
+	VEC(uint32_t) missing; /* accounts whose expansions did not all come */
+	/* of the account being read */
+	struct scim_field fields[SCIM_FIELDS_MAX];
+	size_t field_count;
+	VEC(struct held) held;
+	/* grants and queue members, sorted in at the end */
+	VEC(struct held_of) more;
+};
+
+struct user_words {
+	struct slice id, name, email, username;
+	int64_t version;
+	uint8_t came; /* bit per assign_kind whose list was there */
+	struct slice state;
+};
+
+#define EXPANDED (1u << ASSIGN_SKILL | 1u << ASSIGN_LANGUAGE | 1u << ASSIGN_GROUP)
+#define EXPANSIONS "&expand=skills&expand=languages&expand=groups&expand=employerInfo"
+
+static inline const char *own(struct arena *mem, struct slice text)
+{
+	return text.len ? arena_strndup(mem, text.data, text.len) : NULL;
+}
+
+static inline uint32_t find_id(const struct catalogue *cat, enum catalogue_kind kind,
+			       struct slice id)
+{
+	uint64_t index;
+
+	return map_get(&cat->kinds[kind].by_id, id, &index) ? (uint32_t)index : ITEM_NONE;
+}
+
+/* One member's text out of an object: {"id"}, {"name"}. null is the empty text. */
+bool genesys_read_member(struct json_in *in, const char *name, struct slice *ret);
+/* Sort, and drop what is there twice. Returns how many are left. */
+unsigned genesys_sort_held(struct held *held, size_t count);
+/* The words of one user; fields and held are left in the reader. */
+int genesys_read_words(struct account_reader *reader, struct json_in *in,
+		       struct user_words *words, struct err *err);
+/* An entity of a list of users: adds an account of reader->state. ctx = account_reader. */
+int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err *err);
+/*
+ * Grants of each needed division and members of each needed queue, all at once, into
+ * reader->more. What can't be read is marked unknown and spoils the verdict.
+ */
+void genesys_read_sides(struct account_reader *reader, const struct tenant_need *need);
+/* Merge reader->more into the accounts' sorted lists. */
+void genesys_merge_more(struct account_reader *reader);
+
+#endif
