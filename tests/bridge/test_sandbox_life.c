@@ -561,7 +561,7 @@ static const struct {
 } specs[] = {
 	{ "status", "USERS:every=3:status=503", NULL },
 	{ "any operation", "*:cut=before", NULL },
-	{ "unknown operation", "USER:status=500", "nearest: USERS" },
+	{ "unknown operation", "USERZ:status=500", "nearest: USERS" },
 	{ "unknown part", "USERS:stat=500", "stat=500" },
 	{ "no effect", "USERS:every=2", "wants one of" },
 	{ "two effects", "USERS:half-body:delay=1", "wants one of" },
