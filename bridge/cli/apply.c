@@ -58,6 +58,20 @@ static void on_progress(void *ctx, unsigned long done, unsigned long steps,
 	report_progress(stderr, "applying", done, steps);
 }
 
+/* What can not be pruned today is pruned tomorrow. */
+static void forget_old(struct run *run)
+{
+	int64_t before_s = run->time_s - (int64_t)run->config->state_keep_days * 86400;
+	unsigned long runs = 0;
+	struct err err = ERR_INIT;
+	char text[ERR_FORMAT_MAX];
+
+	if (run->state->ops->prune(run->state, before_s, &runs, &err))
+		log_line(LOG_WARN, "%s", err_format(&err, text, sizeof(text)));
+	else if (runs)
+		log_line(LOG_INFO, "the steps of %lu old runs are not kept any more", runs);
+}
+
 static enum exit_code apply_now(struct run *run, const struct report_options *report,
 				bool json)
 {
@@ -84,8 +98,10 @@ static enum exit_code apply_now(struct run *run, const struct report_options *re
 	} else {
 		report_result_text(&run->plan, &result, report, stdout);
 	}
-	if (!status)
+	if (!status) {
 		run_keep(run, &result);
+		forget_old(run);
+	}
 	if (status) {
 		cli_say_error(&err);
 		return exit_code_of(&err) == EXIT_USAGE ? EXIT_FAILED : exit_code_of(&err);

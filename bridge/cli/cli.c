@@ -9,7 +9,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_show, &cli_approve, &cli_apply,
-	&cli_runs, &cli_snapshot, &cli_status, &cli_test,
+	&cli_runs, &cli_snapshot, &cli_backup, &cli_status, &cli_test,
 };
 
 static const struct cli_option common_options[] = {

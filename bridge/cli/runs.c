@@ -3,11 +3,16 @@
 #include <string.h>
 
 #include "bridge/run.h"
+#include "scim/base/digest.h"
 #include "scim/base/json.h"
 
 #include "scim/base/banned.h"
 
 static const struct cli_option no_options[] = { { NULL, 0, NULL, NULL } };
+static const struct cli_option runs_options[] = {
+	{ "verify", 0, NULL, "whether each record is as it was written (audit chain); 1 = not" },
+	{ NULL, 0, NULL, NULL },
+};
 
 static const char *result_words(const struct state_run *run)
 {
@@ -111,6 +116,88 @@ static enum exit_code print_runs(struct run *run, const struct cli_args *args)
 	return status ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* --- the audit chain --------------------------------------------------------------------- */
+
+struct auditor {
+	unsigned long runs, unsealed, pruned, wrong;
+	uint64_t first_wrong;
+	char why[100];
+	char hash[DIGEST_TEXT];
+};
+
+static int audit_run(void *ctx, const struct state_audit *audit)
+{
+	struct auditor *a = ctx;
+
+	a->runs++;
+	a->unsealed += !audit->hash;
+	a->pruned += audit->pruned;
+	if (audit->hash)
+		snprintf(a->hash, sizeof(a->hash), "%s", audit->hash);
+	if (audit->wrong && !a->wrong++) {
+		a->first_wrong = audit->run;
+		snprintf(a->why, sizeof(a->why), "%s", audit->wrong);
+	}
+	return 0;
+}
+
+static enum exit_code verify_runs(struct run *run, const struct cli_args *args)
+{
+	struct auditor a = { 0 };
+	struct err err = ERR_INIT;
+	struct json_out json;
+	struct buf buf;
+
+	if (run->state->ops->verify(run->state, audit_run, &a, &err)) {
+		cli_say_error(&err);
+		return EXIT_FAILED;
+	}
+	if (args->json) {
+		buf_init(&buf, 4096);
+		json_out_init(&json, &buf);
+		json_out_object(&json);
+		json_out_member(&json, "schema", "dirbridge.audit/1");
+		json_out_key(&json, "ok");
+		json_out_bool(&json, !a.wrong);
+		json_out_member_int(&json, "runs", (int64_t)a.runs);
+		json_out_member_int(&json, "withoutHash", (int64_t)a.unsealed);
+		json_out_member_int(&json, "pruned", (int64_t)a.pruned);
+		json_out_member(&json, "hash", a.hash);
+		if (a.wrong) {
+			json_out_member_int(&json, "firstWrong", (int64_t)a.first_wrong);
+			json_out_member(&json, "why", a.why);
+		}
+		json_out_object_end(&json);
+		printf("%s\n", buf.data);
+		buf_release(&buf);
+	} else if (a.wrong) {
+		printf("run %" PRIu64 ": %s\n", a.first_wrong, a.why);
+	} else {
+		printf("%lu runs, each as it was recorded; newest hash %s\n", a.runs,
+		       a.hash[0] ? a.hash : "none");
+		if (a.pruned)
+			printf("the steps of %lu old runs are not kept any more\n", a.pruned);
+	}
+	return a.wrong ? EXIT_FAILED : EXIT_DONE;
+}
+
+static enum exit_code print_or_verify(struct run *run, const struct cli_args *args)
+{
+	return cli_flag(args, "verify") ? verify_runs(run, args) : print_runs(run, args);
+}
+
+/* --- backup ------------------------------------------------------------------------------ */
+
+static enum exit_code back_up(struct run *run, const struct cli_args *args)
+{
+	struct err err = ERR_INIT;
+
+	if (run->state->ops->backup(run->state, args->operands.items[0], &err) == 0)
+		return EXIT_DONE;
+	cli_say_error(&err);
+	return EXIT_FAILED;
+}
+
 /* --- status ------------------------------------------------------------------------------ */
 
 static enum exit_code print_status(struct run *run, const struct cli_args *args)
@@ -177,7 +264,7 @@ static int with_state(const struct cli_command *self, int argc, char **argv,
 
 static int run_runs(const struct cli_command *self, int argc, char **argv)
 {
-	return with_state(self, argc, argv, print_runs);
+	return with_state(self, argc, argv, print_or_verify);
 }
 
 static int run_status(const struct cli_command *self, int argc, char **argv)
@@ -190,9 +277,26 @@ const struct cli_command cli_runs = {
 	.operands = "[RUN]",
 	.operands_max = 1,
 	.summary = "History: the runs, or each step of one run with its outcome.",
-	.help = "",
-	.options = no_options,
+	.help = "Each run's record holds a hash over its steps and over the record before it. Keep\n"
+		"the newest hash elsewhere, and --verify proves all of them.",
+	.options = runs_options,
 	.run = run_runs,
+};
+
+static int run_backup(const struct cli_command *self, int argc, char **argv)
+{
+	return with_state(self, argc, argv, back_up);
+}
+
+const struct cli_command cli_backup = {
+	.name = "backup",
+	.operands = "FILE",
+	.operands_min = 1,
+	.operands_max = 1,
+	.summary = "Copies the state, also while a run is writing to it.",
+	.help = "FILE is a whole state by itself: to go back, put it where state.file is.",
+	.options = no_options,
+	.run = run_backup,
 };
 
 const struct cli_command cli_status = {

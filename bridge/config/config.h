@@ -98,6 +98,7 @@ struct config {
 		unsigned timeout_s, in_flight, retry_deadline_s, settle_s;
 	} target;
 	const char *state_file;
+	unsigned state_keep_days;
 	struct config_texts rules;
 	struct config_limit limits[LIMIT_KIND_COUNT];
 	struct {

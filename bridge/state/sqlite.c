@@ -15,10 +15,13 @@
 
 #include "scim/base/banned.h"
 
-#define SCHEMA_VERSION 1
 #define BUSY_TIMEOUT_MS 5000
 
-static const char schema[] =
+/*
+ * The forms of the file, each made from the one before; a new file goes through all of them.
+ * What is here is never changed: files of that form exist.
+ */
+static const char form_1[] =
 	"CREATE TABLE link(source TEXT, target TEXT, person TEXT, account TEXT NOT NULL,"
 	" user_name TEXT, dn TEXT, gone INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(source, target, person)) WITHOUT ROWID;"
@@ -43,6 +46,15 @@ static const char schema[] =
 	"CREATE TABLE lease(source TEXT, target TEXT, owner TEXT, host TEXT, pid INTEGER,"
 	" born TEXT, expires INTEGER, fence INTEGER,"
 	" PRIMARY KEY(source, target)) WITHOUT ROWID;";
+/* The audit chain (sqlite_audit.c); a table that form 1 made when it was first needed. */
+static const char form_2[] =
+	"ALTER TABLE run ADD COLUMN digest TEXT; ALTER TABLE run ADD COLUMN hash TEXT;"
+	"ALTER TABLE run ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE IF NOT EXISTS tally(source TEXT, target TEXT, run INTEGER, text TEXT,"
+	" PRIMARY KEY(source, target, run)) WITHOUT ROWID;";
+
+static const char *const forms[] = { form_1, form_2 };
+#define FORM ((int)(sizeof(forms) / sizeof(forms[0])))
 
 /* ?1 and ?2 are source and target in each. */
 static const char *const statements[SQL_COUNT] = {
@@ -299,6 +311,9 @@ static const struct state_ops sqlite_ops = {
 	.end_run = sqlite_end_run,
 	.runs = sqlite_runs,
 	.run_steps = sqlite_run_steps,
+	.verify = sqlite_verify,
+	.prune = sqlite_prune,
+	.backup = sqlite_backup,
 	.close = sqlite_close,
 };
 
@@ -317,28 +332,54 @@ static int read_version(struct sqlite_state *s, int *ret, struct err *err)
 	return status;
 }
 
-static int check_version(struct sqlite_state *s, bool write, struct err *err)
+/* From the form that the file has to ours, in one transaction. */
+static int bring_up(struct sqlite_state *s, int version, struct err *err)
 {
 	char sql[64];
+	int status = db_run(s, "BEGIN IMMEDIATE", "making the state", err);
+
+	for (int form = version; form < FORM && status == 0; form++)
+		status = db_run(s, forms[form], "making the state", err);
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", FORM);
+	if (status || db_run(s, sql, "making the state", err) ||
+	    db_run(s, "COMMIT", "making the state", err)) {
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		return -1;
+	}
+	return 0;
+}
+
+/* A dry run leaves the file as it is: an older form is brought up in memory. */
+static int copy_to_memory(struct sqlite_state *s, struct err *err)
+{
+	sqlite3 *copy = NULL;
+
+	if (sqlite3_open(":memory:", &copy) != SQLITE_OK || db_copy(s->db, copy) != SQLITE_OK) {
+		sqlite3_close(copy);
+		return db_fail(s, "reading the state", err);
+	}
+	sqlite3_close(s->db);
+	s->db = copy;
+	return 0;
+}
+
+static int check_version(struct sqlite_state *s, bool write, struct err *err)
+{
 	int version = 0;
 
 	if (read_version(s, &version, err))
 		return -1;
-	if (version > SCHEMA_VERSION)
+	if (version > FORM)
 		return err_at(err, ERR_IO, s->file, 0, 0,
 			      "made by a newer dirbridge (form %d, this one knows %d)", version,
-			      SCHEMA_VERSION);
-	if (version == SCHEMA_VERSION)
+			      FORM);
+	if (version == FORM)
 		return 0;
-	if (!write)
+	if (!write && version == 0)
 		return err_at(err, ERR_IO, s->file, 0, 0, "not a state of dirbridge");
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", SCHEMA_VERSION);
-	if (db_run(s, "BEGIN IMMEDIATE", "making the state", err) ||
-	    db_run(s, schema, "making the state", err) ||
-	    db_run(s, sql, "making the state", err) ||
-	    db_run(s, "COMMIT", "making the state", err))
+	if (!write && copy_to_memory(s, err))
 		return -1;
-	return 0;
+	return bring_up(s, version, err);
 }
 
 /*

@@ -47,6 +47,9 @@ struct sqlite_state {
  */
 int db_open(const char *file, bool write, sqlite3 **ret_db);
 
+/* All of one database into another; returns SQLite's code. Others may write meanwhile. */
+int db_copy(sqlite3 *from, sqlite3 *to);
+
 /* What went wrong with the file, and the way out. Sets *err, returns -1. */
 int db_fail(struct sqlite_state *s, const char *doing, struct err *err);
 int db_run(struct sqlite_state *s, const char *sql, const char *doing, struct err *err);
@@ -74,5 +77,11 @@ int sqlite_end_run(struct state *state, const struct state_run *run, struct err 
 int sqlite_runs(struct state *state, state_run_fn *fn, void *ctx, struct err *err);
 int sqlite_run_steps(struct state *state, uint64_t run, state_step_fn *fn, void *ctx,
 		     struct err *err);
+int sqlite_verify(struct state *state, state_audit_fn *fn, void *ctx, struct err *err);
+int sqlite_prune(struct state *state, int64_t before_s, unsigned long *ret_runs,
+		 struct err *err);
+int sqlite_backup(struct state *state, const char *file, struct err *err);
+/* Runs up to this one that have ended, or never will, join the chain; in a transaction. */
+int sqlite_seal_runs(struct sqlite_state *s, uint64_t run, struct err *err);
 
 #endif

@@ -16,10 +16,7 @@ static int keep_tally(struct sqlite_state *s, const char *tally, struct err *err
 	sqlite3_stmt *st;
 	int status = 0;
 
-	if (db_run(s, "CREATE TABLE IF NOT EXISTS tally(source TEXT, target TEXT, run INTEGER,"
-		   " text TEXT, PRIMARY KEY(source, target, run)) WITHOUT ROWID",
-		   "beginning the run", err) ||
-	    db_prepare(s, "INSERT INTO tally(source, target, run, text) VALUES(?1, ?2, ?3, ?4)", &st,
+	if (db_prepare(s, "INSERT INTO tally(source, target, run, text) VALUES(?1, ?2, ?3, ?4)", &st,
 		       err))
 		return -1;
 	sqlite3_bind_int64(st, 3, (int64_t)s->run);
@@ -276,9 +273,8 @@ int sqlite_commit(struct state *state, const struct state_batch *batch,
 	return 0;
 }
 
-int sqlite_end_run(struct state *state, const struct state_run *run, struct err *err)
+static int end_run(struct sqlite_state *s, const struct state_run *run, struct err *err)
 {
-	struct sqlite_state *s = (struct sqlite_state *)state;
 	sqlite3_stmt *st;
 	int status;
 
@@ -306,6 +302,20 @@ int sqlite_end_run(struct state *state, const struct state_run *run, struct err 
 	status = sqlite3_step(st) == SQLITE_DONE ? 0 : db_fail(s, "ending the run", err);
 	sqlite3_finalize(st);
 	return status;
+}
+
+int sqlite_end_run(struct state *state, const struct state_run *run, struct err *err)
+{
+	struct sqlite_state *s = (struct sqlite_state *)state;
+
+	if (db_run(s, "BEGIN IMMEDIATE", "ending the run", err))
+		return -1;
+	if (end_run(s, run, err) || sqlite_seal_runs(s, run->id, err) ||
+	    db_run(s, "COMMIT", "ending the run", err)) {
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		return -1;
+	}
+	return 0;
 }
 
 int sqlite_runs(struct state *state, state_run_fn *fn, void *ctx, struct err *err)

@@ -99,6 +99,19 @@ struct state_run_step {
 };
 typedef int state_step_fn(void *ctx, const struct state_run_step *step);
 
+/*
+ * The audit chain: each run's record holds a hash over the one before it, what the run's
+ * record says, and its steps. Who changes or removes a record changes all hashes after it; the
+ * newest hash, kept elsewhere, proves all of them.
+ */
+struct state_audit {
+	uint64_t run;
+	const char *hash;  /* as recorded; NULL = none yet (made before there was a chain) */
+	const char *wrong; /* NULL = nothing: what does not fit */
+	bool pruned;       /* its steps are not kept any more, only their hash */
+};
+typedef int state_audit_fn(void *ctx, const struct state_audit *audit);
+
 struct state;
 struct state_ops {
 	/* Take the lease for a run that writes. */
@@ -123,6 +136,13 @@ struct state_ops {
 	int (*runs)(struct state *state, state_run_fn *fn, void *ctx, struct err *err);
 	int (*run_steps)(struct state *state, uint64_t run, state_step_fn *fn, void *ctx,
 			 struct err *err);
+	/* Each run of the chain, oldest first; fn returns non-zero to stop. */
+	int (*verify)(struct state *state, state_audit_fn *fn, void *ctx, struct err *err);
+	/* Forget steps and calls of runs that ended before; the runs' records stay. */
+	int (*prune)(struct state *state, int64_t before_s, unsigned long *ret_runs,
+		     struct err *err);
+	/* Copy everything, of all sources and targets, while another run may be writing. */
+	int (*backup)(struct state *state, const char *file, struct err *err);
 	void (*close)(struct state *state);
 };
 struct state {

@@ -200,5 +200,24 @@ expect "a plan for one" 3 '1 step for 1 person' plan --exit-code --only "$uid" -
 expect "is applied for that one" 0 '1 of 1 steps done' apply "$p"
 expect "and the other is still to be done" 3 '1 step for 1 person' plan --exit-code
 
+# --- the record of it all ------------------------------------------------------------------
+expect "each run is as it was recorded" 0 'runs, each as it was recorded; newest hash [0-9a-f]{64}' runs --verify
+expect "as JSON" 0 '"schema":"dirbridge.audit/1","ok":true' runs --verify --json
+expect "a copy of the state" 0 '' backup "$work/copy.db"
+check "for its owner alone" test "$(stat -c %a "$work/copy.db")" = 600
+expect "where it can not be" 1 'nowhere/copy.db' backup "$work/nowhere/copy.db"
+cp "$work/dirbridge.db" "$work/kept.db"
+python3 - "$work/dirbridge.db" <<'P'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE step SET outcome = 'done', error = NULL, user_name = 'mallory@x' WHERE run = 1 AND seq = 0")
+db.commit()
+P
+expect "a step that was changed later" 1 'run 1: its steps are not those that were recorded' runs --verify
+cp "$work/copy.db" "$work/dirbridge.db"
+rm -f "$work"/dirbridge.db-*
+expect "the copy in its place" 0 'each as it was recorded' runs --verify
+expect "and all goes on" 3 '1 step for 1 person' plan --exit-code
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
