@@ -383,19 +383,18 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
 static enum exit_code read_accounts(struct run *run, const struct tenant_need *need)
 {
 	const struct tenant_ops *ops = run->tenant->ops;
-	const uint32_t *ids;
-	unsigned count;
-	bool all, deleted;
+	struct plan_questions ask;
 	struct err err = ERR_INIT;
 	int status = ops->read_accounts(run->tenant, need, &run->present, &err);
 
 	if (!status) {
-		plan_questions(&run->input, &run->mem, &ids, &count, &all, &deleted);
-		if (all || count)
-			status = ops->read_external_ids(run->tenant, &run->present, ids,
-							all ? 0 : count, &err);
-		if (!status && deleted)
-			status = ops->read_deleted(run->tenant, &run->present, &err);
+		plan_questions(&run->input, &run->mem, &ask);
+		if (ask.all || ask.account_count)
+			status = ops->read_external_ids(run->tenant, &run->present, ask.accounts,
+							ask.all ? 0 : ask.account_count, &err);
+		if (!status && ask.user_name_count && !run->present.deleted_read)
+			status = ops->read_deleted(run->tenant, ask.user_names,
+						   ask.user_name_count, &run->present, &err);
 	}
 	if (run->progress)
 		report_progress_end(stderr);

@@ -92,7 +92,7 @@ struct present {
 	struct map by_id;         /* account id -> index */
 	struct map by_user_name;  /* userName in lower case -> index; active and inactive ones
 				     win over deleted ones */
-	bool deleted_read;        /* deleted accounts are among `accounts` */
+	bool deleted_read;        /* deleted ones with a name that somebody wants are there */
 	struct verdict verdict;
 };
 

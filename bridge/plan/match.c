@@ -68,31 +68,40 @@ static unsigned drop_linked(const struct plan_input *in, struct arena *mem, uint
 	return kept;
 }
 
-void plan_questions(const struct plan_input *in, struct arena *mem, const uint32_t **ret_ids,
-		    unsigned *ret_count, bool *ret_all, bool *ret_deleted)
+static const char *const *keep_texts(struct arena *mem, const char *const *texts, size_t count)
+{
+	const char **kept = arena_array(mem, count + 1, sizeof(*kept));
+
+	if (count)
+		memcpy(kept, texts, count * sizeof(*kept));
+	return kept;
+}
+
+void plan_questions(const struct plan_input *in, struct arena *mem,
+		    struct plan_questions *ret)
 {
 	struct map linked = { 0 };
 	VEC(uint32_t) held = { 0 };
+	VEC(const char *) names = { 0 };
 	uint32_t *ids, found;
 
 	for (size_t i = 0; i < in->recorded_count; i++)
 		map_set(&linked, slice_str(in->recorded[i].link.person_id), 1);
-	*ret_deleted = false;
 	/*
 	 * A run that was cut off may have made an account whose person has been renamed
 	 * since, so that the name alone does not find it.
 	 */
-	*ret_all = ((in->part ? in->part->linked : in->recorded_count) == 0 || in->unfinished) &&
+	ret->all = ((in->part ? in->part->linked : in->recorded_count) == 0 || in->unfinished) &&
 		   in->present->accounts.count > 0;
 	for (size_t i = 0; i < in->record_count; i++) {
 		const struct record *record = in->records[i];
+		const char *name = record_text(record, SCIM_ATTR_USER_NAME);
 
-		if (record_frozen(record) || record->skip_reason)
+		if (!name || record_frozen(record) || record->skip_reason)
 			continue;
 		/* Nobody lives who has this name: it is for a new account, or a rename. */
-		if (!plan_find_user_name(in->present, record_text(record, SCIM_ATTR_USER_NAME),
-					 &found))
-			*ret_deleted = true;
+		if (!plan_find_user_name(in->present, name, &found))
+			vec_push(&names, name);
 		else if (!map_get(&linked, slice_str(record->id), NULL))
 			vec_push(&held, found);
 	}
@@ -100,9 +109,12 @@ void plan_questions(const struct plan_input *in, struct arena *mem, const uint32
 	ids = arena_array(mem, held.count + 1, sizeof(*ids));
 	if (held.count)
 		memcpy(ids, held.items, held.count * sizeof(*ids));
-	*ret_count = drop_linked(in, mem, ids, (unsigned)held.count);
-	*ret_ids = ids;
+	ret->account_count = drop_linked(in, mem, ids, (unsigned)held.count);
+	ret->accounts = ids;
 	vec_release(&held);
+	ret->user_names = keep_texts(mem, names.items, names.count);
+	ret->user_name_count = names.count;
+	vec_release(&names);
 }
 
 /* --- subjects ---------------------------------------------------------------------------- */

@@ -209,18 +209,24 @@ struct plan_input {
  * Names of the records (and literal names of the rules) against the catalogue, before
  * anything else is read. Literal ones that are unknown are errors in `diags`: with
  * file:line:column and the nearest name; -1. Fills need lists (arena memory): queues and
- * divisions by records and recorded ones.
+ * divisions by records and recorded ones; accounts by links; `whom` in a run for some people
+ * whose links are known.
  */
 struct tenant_need;
 int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_need *ret_need,
 		 struct diags *diags);
-/*
- * Accounts (indexes into present) whose external id must be known to tell ours from
- * foreign ones. *ret_all: all of them (no link is known at all). Also whether the deleted
- * accounts must be read (somebody will be created).
- */
-void plan_questions(const struct plan_input *in, struct arena *mem, const uint32_t **ret_ids,
-		    unsigned *ret_count, bool *ret_all, bool *ret_deleted);
+/* What is to be asked of the tenant once the accounts are read. */
+struct plan_questions {
+	/* Indexes into present: whose external id must be known to tell ours from foreign. */
+	const uint32_t *accounts;
+	unsigned account_count;
+	bool all;                      /* of all accounts: no link is known at all */
+	/* Login names that nobody living has: does a deleted account hold them? */
+	const char *const *user_names;
+	size_t user_name_count;
+};
+void plan_questions(const struct plan_input *in, struct arena *mem,
+		    struct plan_questions *ret);
 
 int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_plan,
 	      struct err *err);

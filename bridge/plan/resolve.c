@@ -109,6 +109,8 @@ struct needs {
 	const struct catalogue *cat;
 	bool *queues, *divisions;
 	bool all_divisions, everywhere; /* each division; grants in "*" */
+	bool manages_queues;
+	struct map found; /* people of this run, where that is asked */
 };
 
 static void need_held(struct needs *n, const struct held *held)
@@ -135,6 +137,38 @@ static void need_record(struct needs *n, const struct record *record)
 	/* manage removes what else is there, wherever it was granted. */
 	if ((record->kinds_stated & (1u << ASSIGN_ROLE)) && record->own[ASSIGN_ROLE] == OWN_MANAGE)
 		n->all_divisions = true;
+	n->manages_queues |= record->own[ASSIGN_QUEUE] == OWN_MANAGE;
+}
+
+static void need_recorded(struct needs *n, const struct recorded_held *recorded, size_t count)
+{
+	struct held held;
+
+	for (size_t i = 0; i < count; i++)
+		if (plan_resolve_recorded(n->cat, &recorded[i], &held))
+			need_held(n, &held);
+}
+
+/* Who is there, if it matters: in a run for some, and for leavers who may have come back. */
+static void note_found(struct needs *n, const struct plan_input *in)
+{
+	bool matters = in->only;
+
+	for (size_t i = 0; i < in->recorded_count && !matters; i++)
+		matters = in->recorded[i].link.left;
+	for (size_t i = 0; i < in->record_count && matters; i++)
+		map_set(&n->found, slice_str(in->records[i]->id), 1);
+}
+
+/*
+ * manage takes people out of any queue that is recorded for somebody, whom this run need
+ * not look at.
+ */
+static void need_elsewhere(struct needs *n, const struct plan_input *in)
+{
+	for (size_t i = 0; in->part && n->manages_queues && i < in->part->held_count; i++)
+		if (in->part->held[i].kind == ASSIGN_QUEUE)
+			need_recorded(n, &in->part->held[i], 1);
 }
 
 static void collect(const struct plan_input *in, struct needs *n)
@@ -144,13 +178,11 @@ static void collect(const struct plan_input *in, struct needs *n)
 	for (size_t i = 0; i < in->recorded_count; i++) {
 		const struct recorded *r = &in->recorded[i];
 
-		for (unsigned h = 0; h < r->held_count; h++) {
-			struct held held;
-
-			if (plan_resolve_recorded(n->cat, &r->held[h], &held))
-				need_held(n, &held);
-		}
+		if (!in->only || n->manages_queues ||
+		    map_get(&n->found, slice_str(r->link.person_id), NULL))
+			need_recorded(n, r->held, r->held_count);
 	}
+	need_elsewhere(n, in);
 	/* A protected role protects wherever it is held. */
 	if (in->config->protect.roles.count)
 		n->all_divisions = true;
@@ -171,6 +203,53 @@ static const uint32_t *indexes(struct arena *mem, const bool *wanted, size_t cou
 	return list;
 }
 
+/*
+ * Accounts that this run decides on: with --only those of the people found; never those of
+ * leavers who were disabled and did not come back, for whom nothing is done.
+ */
+static void need_accounts(const struct needs *n, const struct plan_input *in, struct arena *mem,
+			  struct tenant_need *need)
+{
+	const char **ids = arena_array(mem, in->recorded_count + 1, sizeof(*ids));
+
+	for (size_t i = 0; i < in->recorded_count; i++) {
+		const struct link *link = &in->recorded[i].link;
+
+		if ((!in->only && !link->left) ||
+		    map_get(&n->found, slice_str(link->person_id), NULL))
+			ids[need->account_count++] = link->account_id;
+	}
+	need->account_ids = ids;
+}
+
+/*
+ * A run for some people reads their accounts alone, if links tell which those are. After a
+ * run that was cut off somebody may have an account that the state does not know.
+ */
+static bool some_links(const struct plan_input *in)
+{
+	if (in->unfinished)
+		return false;
+	return in->part ? in->part->linked > 0 : in->only && in->recorded_count > 0;
+}
+
+static const struct tenant_whom *make_whom(const struct plan_input *in, struct arena *mem)
+{
+	struct tenant_whom *whom = arena_array(mem, 1, sizeof(*whom));
+	const char **names = arena_array(mem, in->record_count + 1, sizeof(*names));
+
+	for (size_t i = 0; i < in->record_count; i++) {
+		const struct record *record = in->records[i];
+		const char *name = record_text(record, SCIM_ATTR_USER_NAME);
+
+		if (name && !record_frozen(record) && !record->skip_reason)
+			names[whom->user_name_count++] = name;
+	}
+	whom->user_names = names;
+	whom->linked = in->part ? in->part->linked : in->recorded_count;
+	return whom;
+}
+
 int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_need *ret_need,
 		 struct diags *diags)
 {
@@ -188,11 +267,16 @@ int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_n
 		rules_each_literal(in->rules, check_literal, &literals);
 	if (diags->total != before)
 		return -1;
+	note_found(&n, in);
 	collect(in, &n);
 	need.queues = indexes(mem, n.queues, queue_count, false, false, &need.queue_count);
 	need.grant_divisions = indexes(mem, n.divisions, division_count, n.all_divisions,
 				       n.everywhere || n.all_divisions,
 				       &need.grant_division_count);
+	need_accounts(&n, in, mem, &need);
+	map_release(&n.found);
+	if (some_links(in))
+		need.whom = make_whom(in, mem);
 	*ret_need = need;
 	return 0;
 }

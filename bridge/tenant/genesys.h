@@ -136,7 +136,8 @@ int genesys_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 			  struct present *present, struct err *err);
 int genesys_read_external_ids(struct tenant *tenant, struct present *present,
 			      const uint32_t *accounts, unsigned count, struct err *err);
-int genesys_read_deleted(struct tenant *tenant, struct present *present, struct err *err);
+int genesys_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
+			 struct present *present, struct err *err);
 
 /* genesys_write.c */
 int genesys_send(struct tenant *tenant, const struct plan *plan, struct call *calls,

@@ -149,11 +149,14 @@ out:
 	return result;
 }
 
-int genesys_read_deleted(struct tenant *tenant, struct present *present, struct err *err)
+int genesys_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
+			 struct present *present, struct err *err)
 {
 	struct account_reader reader;
 	int result;
 
+	(void)user_names;
+	(void)count;
 	reader_init(&reader, (struct genesys *)tenant, present);
 	result = read_users(&reader, ACCOUNT_DELETED, "&state=deleted", "deleted users", err);
 	if (!result)

@@ -19,12 +19,24 @@
 struct config;
 struct plan;
 
-/* What of the tenant the run needs beyond users: by catalogue index. */
+/* A run for some people alone looks at their accounts and at no others. */
+struct tenant_whom {
+	const char *const *user_names; /* that they want: whoever has one is read as well, */
+	size_t user_name_count;        /* and deleted accounts that hold it */
+	unsigned long linked;          /* people with an account, of all: how long lists are */
+};
+
+/* What of the tenant the run needs; queues and divisions by catalogue index. */
 struct tenant_need {
 	const uint32_t *queues;          /* members of these */
 	unsigned queue_count;
 	const uint32_t *grant_divisions; /* grants in these; ITEM_ALL = "*" */
 	unsigned grant_division_count;
+	/* Accounts that the state knows: one that no list shows is asked for by its id. */
+	const char *const *account_ids;
+	size_t account_count;
+	/* NULL: everybody. Else the accounts of account_ids and of whom; a tenant may read more. */
+	const struct tenant_whom *whom;
 };
 
 /* Called as work goes on, for a progress line; may be NULL. */
@@ -46,8 +58,12 @@ struct tenant_ops {
 	 */
 	int (*read_external_ids)(struct tenant *tenant, struct present *present,
 				 const uint32_t *accounts, unsigned count, struct err *err);
-	/* Deleted users hold their addresses: add them to `present`. */
-	int (*read_deleted)(struct tenant *tenant, struct present *present, struct err *err);
+	/*
+	 * Deleted users hold their addresses: add to `present` at least those that hold one
+	 * of these login names. By searches or by pages of all of them, whichever is fewer.
+	 */
+	int (*read_deleted)(struct tenant *tenant, const char *const *user_names,
+			    size_t count, struct present *present, struct err *err);
 	/*
 	 * Append to *calls what carries the steps of `wave` that are
 	 * not blocked (blocked[person] != 0). Pure; memory from `mem`. people's account ids

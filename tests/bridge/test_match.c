@@ -159,9 +159,8 @@ static void questions(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct scene scene;
-		const uint32_t *ids;
-		unsigned count;
-		bool all, deleted;
+		struct plan_questions ask;
+		bool deleted;
 		struct buf asked;
 
 		buf_init(&asked, 1 << 16);
@@ -169,13 +168,15 @@ static void questions(void **unused)
 		scene_init(&scene);
 		scene_read(&scene, rows[i].given);
 		scene.in.unfinished = rows[i].unfinished;
-		plan_questions(&scene.in, &scene.mem, &ids, &count, &all, &deleted);
-		for (unsigned n = 0; n < count; n++)
+		plan_questions(&scene.in, &scene.mem, &ask);
+		deleted = ask.user_name_count > 0;
+		for (unsigned n = 0; n < ask.account_count; n++)
 			buf_addf(&asked, "%s%s", n ? " " : "",
-				 scene.present.accounts.items[ids[n]].id);
-		if (all != rows[i].all || deleted != rows[i].deleted ||
+				 scene.present.accounts.items[ask.accounts[n]].id);
+		if (ask.all != rows[i].all || deleted != rows[i].deleted ||
 		    strcmp(asked.data ? asked.data : "", rows[i].asked) != 0)
-			fail_msg("%s: all %d, deleted %d, asked \"%s\"", rows[i].name, all, deleted,
+			fail_msg("%s: all %d, deleted %d, asked \"%s\"", rows[i].name, ask.all,
+				 deleted,
 				 asked.data ? asked.data : "");
 		buf_release(&asked);
 		scene_release(&scene);
@@ -239,6 +240,69 @@ static void needs(void **unused)
 				 divisions.data ? divisions.data : "");
 		buf_release(&queues);
 		buf_release(&divisions);
+		scene_release(&scene);
+	}
+}
+
+/* Which accounts are looked at, by id and by name. */
+static void accounts(void **unused)
+{
+	static const struct {
+		const char *name, *given;
+		bool only;
+		long linked; /* of a part; -1 = all are there */
+		unsigned unfinished;
+		const char *ids, *names; /* NULL: everybody is read */
+	} rows[] = {
+		{ "all", "person a\nlink a A\nlink b B\n", false, -1, 0, "A B", NULL },
+		{ "a leaver of before is done with", "person a\nlink a A\nlink b B left\n",
+		  false, -1, 0, "A", NULL },
+		{ "one who came back is not", "person b\nlink b B left\n", false, -1, 0, "B",
+		  NULL },
+		{ "--only", "person a\nlink a A\nlink b B\n", true, -1, 0, "A", "a@x" },
+		{ "--only, a new one", "person c\nlink a A\nlink b B\n", true, -1, 0, "",
+		  "c@x" },
+		{ "--only, no links known", "person a\n", true, -1, 0, "", NULL },
+		{ "people touched", "person a user=n@x\nlink a A\nlink g G\n", false, 50, 0,
+		  "A G", "n@x" },
+		{ "touched, undecided", "person a problem:person\nperson b skip=x\n"
+		  "link a A\n", false, 50, 0, "A", "" },
+		{ "touched, no links known", "person a\n", false, 0, 0, "", NULL },
+		{ "touched, a run was cut off", "person a\nlink a A\n", false, 50, 2, "A",
+		  NULL },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct plan_part part = { .linked = (unsigned long)rows[i].linked };
+		struct tenant_need need;
+		struct diags diags = { 0 };
+		struct scene scene;
+		struct buf ids, names;
+
+		scene_init(&scene);
+		scene_read(&scene, rows[i].given);
+		scene.in.only = rows[i].only;
+		scene.in.unfinished = rows[i].unfinished;
+		if (rows[i].linked >= 0)
+			scene.in.part = &part;
+		assert_int_equal(plan_resolve(&scene.in, &scene.mem, &need, &diags), 0);
+		buf_init(&ids, 1 << 16);
+		buf_init(&names, 1 << 16);
+		buf_addstr(&ids, "");
+		buf_addstr(&names, "");
+		for (size_t n = 0; n < need.account_count; n++)
+			buf_addf(&ids, "%s%s", n ? " " : "", need.account_ids[n]);
+		for (size_t n = 0; need.whom && n < need.whom->user_name_count; n++)
+			buf_addf(&names, "%s%s", n ? " " : "", need.whom->user_names[n]);
+		if (strcmp(ids.data ? ids.data : "", rows[i].ids) != 0 ||
+		    !need.whom != !rows[i].names ||
+		    (need.whom && strcmp(names.data ? names.data : "", rows[i].names) != 0))
+			fail_msg("%s: ids \"%s\", %s \"%s\"", rows[i].name,
+				 ids.data ? ids.data : "", need.whom ? "names" : "everybody",
+				 names.data ? names.data : "");
+		buf_release(&ids);
+		buf_release(&names);
 		scene_release(&scene);
 	}
 }
@@ -316,6 +380,7 @@ int main(void)
 		cmocka_unit_test(each_match),
 		cmocka_unit_test(questions),
 		cmocka_unit_test(needs),
+		cmocka_unit_test(accounts),
 		cmocka_unit_test(literals),
 	};
 

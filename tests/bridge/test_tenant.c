@@ -184,7 +184,9 @@ static void stage_close(struct stage *stage)
 }
 
 static const uint32_t need_queues[] = { 0, 1 }, need_divisions[] = { 0, ITEM_ALL };
-static const struct tenant_need need = { need_queues, 2, need_divisions, 2 };
+static const struct tenant_need need = { .queues = need_queues, .queue_count = 2,
+					 .grant_divisions = need_divisions,
+					 .grant_division_count = 2 };
 
 static int read_all(struct stage *stage, struct present *present, struct err *err)
 {
@@ -253,7 +255,8 @@ static void test_read(void **state)
 	assert_int_equal(present.accounts.items[2].state, ACCOUNT_INACTIVE);
 	/* The empty queue cost no call: token, 6 catalogues, 2 of users, 2 of grants, 1. */
 	assert_int_equal(stage.wire.count, 12);
-	assert_int_equal(stage.tenant->ops->read_deleted(stage.tenant, &present, &err), 0);
+	assert_int_equal(stage.tenant->ops->read_deleted(stage.tenant, NULL, 0, &present, &err),
+			 0);
 	assert_true(present.deleted_read);
 	assert_int_equal(present.accounts.count, 5);
 	assert_true(map_get(&present.by_user_name, SLICE("ann@x.org"), &at) && at == 0);

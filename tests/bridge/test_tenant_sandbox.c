@@ -156,7 +156,9 @@ static void world_close(struct world *world)
 }
 
 static const uint32_t queues[] = { 0 }, divisions[] = { 0, 1, ITEM_ALL };
-static const struct tenant_need need = { queues, 1, divisions, 3 };
+static const struct tenant_need need = { .queues = queues, .queue_count = 1,
+					 .grant_divisions = divisions,
+					 .grant_division_count = 3 };
 
 static void read_world(struct world *world, struct present *present)
 {
@@ -166,7 +168,7 @@ static void read_world(struct world *world, struct present *present)
 	present_init(present);
 	if (ops->read_catalogue(world->tenant, present, &err) ||
 	    ops->read_accounts(world->tenant, &need, present, &err) ||
-	    ops->read_deleted(world->tenant, present, &err))
+	    ops->read_deleted(world->tenant, NULL, 0, present, &err))
 		fail_msg("%s", err.text);
 	if (!present->verdict.complete)
 		fail_msg("%s", present->verdict.reasons[0]);
