@@ -46,6 +46,8 @@ struct api_field_row {
 };
 
 const struct api_op_row *api_op(enum api_op op);
+/* What it does, in words, as a noun: "skills of one person set". */
+const char *api_words(enum api_op op);
 /* All body fields, in the table's order. */
 const struct api_field_row *api_fields(size_t *ret_count);
 /*

@@ -113,10 +113,20 @@ static void test_fields(void **state)
 	}
 }
 
+/* No plan and no error shows the bare path of an operation for want of words. */
+static void test_words(void **state)
+{
+	(void)state;
+	for (int op = 0; op < API_OP_COUNT; op++)
+		if (api_words(op)[0] == '/')
+			fail_msg("%s has no words", api_op(op)->name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_route_length),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_fields),
