@@ -229,6 +229,7 @@ static int take_token(struct genesys *g, const struct genesys_answer *answer,
 	memcpy(g->token, token.data, token.len);
 	g->token[token.len] = '\0';
 	g->token_number++;
+	g->token_life_s = life_s;
 	if (life_s > TOKEN_LIFE_MAX_S)
 		life_s = TOKEN_LIFE_MAX_S;
 	early_s = life_s / 10 < RENEW_EARLY_MAX_S ? life_s / 10 : RENEW_EARLY_MAX_S;
@@ -630,6 +631,7 @@ static const struct tenant_ops ops = {
 	.make_calls = genesys_make_calls,
 	.send = genesys_send,
 	.settle = genesys_settle,
+	.check = genesys_check,
 	.counters = genesys_counters,
 	.free = genesys_free,
 };

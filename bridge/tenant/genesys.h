@@ -5,6 +5,7 @@
  *   genesys.c        token, one call with its error, pacing, counters
  *   genesys_page.c   all pages of a list, several in flight, with a verdict
  *   genesys_read.h   reading: catalogues, accounts, grants and members, external ids
+ *   genesys_check.c  what the client may do, who else writes, limits
  *   genesys_write.c  sending calls, conflicts, splitting, settling
  *   calls.c pace.c   pure
  *
@@ -43,6 +44,7 @@ struct genesys {
 	struct pace pace;
 	char *token;
 	int64_t token_renew_us;     /* from then on a new one is asked for */
+	int64_t token_life_s;       /* of the last one, as told */
 	unsigned token_number;      /* goes up with each token */
 	bool token_asked;
 	struct genesys_call *waiting, *waiting_last; /* for a token */
@@ -138,6 +140,10 @@ int genesys_read_external_ids(struct tenant *tenant, struct present *present,
 			      const uint32_t *accounts, unsigned count, struct err *err);
 int genesys_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
 			 struct present *present, struct err *err);
+
+/* genesys_check.c */
+void genesys_check(struct tenant *tenant, const struct tenant_look *look,
+		   struct findings *findings);
 
 /* genesys_write.c */
 int genesys_send(struct tenant *tenant, const struct plan *plan, struct call *calls,

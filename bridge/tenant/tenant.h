@@ -12,8 +12,10 @@
 #define BRIDGE_TENANT_TENANT_H
 
 #include "bridge/api/api.h"
+#include "bridge/model/finding.h"
 #include "bridge/model/present.h"
 #include "bridge/model/step.h"
+#include "bridge/tenant/access.h"
 #include "scim/base/clock.h"
 
 struct config;
@@ -37,6 +39,16 @@ struct tenant_need {
 	size_t account_count;
 	/* NULL: everybody. Else the accounts of account_ids and of whom; a tenant may read more. */
 	const struct tenant_whom *whom;
+};
+
+/* What `check --online` wants to know of the tenant, beside the catalogue. */
+struct tenant_look {
+	const struct present *present;   /* with its catalogue */
+	struct access_use use;           /* by the rules */
+	struct access_divisions people, grants; /* where the rules put people and roles */
+	const char *const *accounts;     /* ids of some accounts of ours, for samples */
+	size_t account_count;
+	int64_t now_s, last_good_s;      /* last_good_s 0 = there was no good run */
 };
 
 /* Called as work goes on, for a progress line; may be NULL. */
@@ -86,6 +98,12 @@ struct tenant_ops {
 	 */
 	int (*settle)(struct tenant *tenant, const struct plan *plan, const uint32_t *steps,
 		      size_t count, bool *confirmed, struct err *err);
+	/*
+	 * After read_catalogue: what the client may do, who else writes, limits, expiry. What
+	 * can not be asked is a finding too. May be NULL.
+	 */
+	void (*check)(struct tenant *tenant, const struct tenant_look *look,
+		      struct findings *findings);
 	/* Calls sent so far by operation (enum api_op), retries included; 429s met. */
 	void (*counters)(const struct tenant *tenant, uint64_t by_op[API_OP_COUNT],
 			 uint64_t *ret_429);
