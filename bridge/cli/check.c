@@ -1,8 +1,6 @@
 #include <string.h>
 
-#include "bridge/directory/schema.h"
-#include "bridge/log.h"
-#include "bridge/run.h"
+#include "bridge/cli/check.h"
 #include "mappings/json_schema.h"
 #include "mappings/rules_keys.h"
 
@@ -12,93 +10,12 @@ static const struct cli_option options[] = {
 	{ "settings", 0, NULL, "list every setting with its default and meaning" },
 	{ "keys", 0, NULL, "print the manual of all settings and keys, in Markdown" },
 	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules or test (files of cases)" },
-	{ "online", 0, NULL, "also the directory, the tenant, and each name in the rules" },
+	{ "online", 0, NULL,
+	  "also the directory, the tenant, the client's permissions, and each name in the rules" },
+	{ "permissions", 0, NULL, "list the permissions that the client needs for these rules" },
 	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
 };
-
-static void print_verdict(const char *what, const struct verdict *verdict)
-{
-	printf("%s: %s\n", what, verdict->complete ? "read completely" : "NOT read completely");
-	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
-		printf("  %s\n", verdict->reasons[i]);
-}
-
-static unsigned long count_problems(const struct run *run)
-{
-	unsigned long people = 0;
-
-	for (size_t i = 0; i < run->records.count; i++)
-		people += record_frozen(run->records.items[i]);
-	return people;
-}
-
-/* An attribute that the directory does not have is absent from everybody: a typo, mostly. */
-static void check_attribute(struct run *run, const struct dir_schema *schema, unsigned slot)
-{
-	const char *name = rules_layout(run->rules)->names.items[slot], *nearest;
-	char place[512];
-
-	if (dir_schema_find(schema, slice_of(name, strcspn(name, ";"))))
-		return;
-	nearest = dir_schema_nearest(schema, name);
-	rules_origin_text(run->rules, rules_attribute_origin(run->rules, slot), place,
-			  sizeof(place));
-	log_line(LOG_WARN, "%s: the directory's schema has no attribute \"%s\"%s%s%s", place, name,
-		 nearest ? "; nearest: \"" : "", nearest ? nearest : "", nearest ? "\"" : "");
-}
-
-static void check_schema(struct run *run)
-{
-	struct dir_schema schema;
-	struct err err = ERR_INIT;
-
-	if (!run->directory || !run->directory->ops->read_schema)
-		return;
-	dir_schema_init(&schema);
-	if (run->directory->ops->read_schema(run->directory, &schema, &err))
-		log_line(LOG_WARN, "attribute names were not checked: %s", err.text);
-	else
-		for (unsigned i = 0; i < rules_layout(run->rules)->names.count; i++)
-			check_attribute(run, &schema, i);
-	run->directory->ops->disconnect(run->directory);
-	dir_schema_release(&schema);
-}
-
-static enum exit_code check_online(struct run *run, bool quiet)
-{
-	static const enum catalogue_kind kinds[] = { CAT_ROLE, CAT_DIVISION, CAT_SKILL,
-						     CAT_LANGUAGE, CAT_GROUP, CAT_QUEUE };
-	struct tenant_need need;
-	unsigned long frozen;
-	enum exit_code code = run_read_directory(run, NULL, 0);
-
-	if (code)
-		return code;
-	check_schema(run);
-	frozen = count_problems(run);
-	if (!quiet) {
-		print_verdict("directory", &run->people);
-		printf("  %zu people in scope, %lu entries that no rule takes\n",
-		       run->records.count, run->out_of_scope);
-		if (frozen)
-			printf("  %lu of them can not be decided; plan names them\n", frozen);
-	}
-	run->input = (struct plan_input){
-		.config = run->config, .time_s = run->time_s, .records = run->records.items,
-		.record_count = run->records.count, .directory = &run->people,
-		.present = &run->present, .rules = run->rules,
-	};
-	code = run_read_catalogue(run, &need);
-	if (code || quiet)
-		return code;
-	print_verdict("tenant", &run->present.verdict);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		printf("  %zu %ss", run->present.catalogue.kinds[kinds[i]].items.count,
-		       catalogue_kind_name(kinds[i]));
-	printf("\n  every name in the rules is there\n");
-	return EXIT_DONE;
-}
 
 static enum exit_code print_schema(const char *name)
 {
@@ -138,6 +55,57 @@ static enum exit_code print_keys(void)
 	return EXIT_DONE;
 }
 
+/* The first that applies wins: 6, 2, 4, 1, 5, 3, 0. */
+static enum exit_code worse(enum exit_code a, enum exit_code b)
+{
+	static const enum exit_code order[] = { EXIT_LOCKED, EXIT_USAGE, EXIT_REFUSED,
+						EXIT_FAILED };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return a ? a : b;
+}
+
+static enum exit_code check(struct run *run, const struct cli_args *args)
+{
+	struct findings findings;
+	struct check_report report = { .run = run, .findings = &findings,
+				       .online = cli_flag(args, "online") };
+
+	if (!args->json)
+		printf("settings and rules: good (%u rule files, %zu attributes, %zu groups)\n",
+		       run->config->rules.count, rules_layout(run->rules)->names.count,
+		       rules_groups(run->rules)->names.count);
+	findings_init(&findings);
+	check_settings(run, &findings);
+	if (report.online)
+		report.code = check_online(run, &findings);
+	report.named = report.code == EXIT_DONE;
+	report.code = worse(report.code, check_verdict(&findings));
+	if (args->json)
+		check_report_json(&report);
+	else
+		check_report_text(&report);
+	findings_release(&findings);
+	return report.code;
+}
+
+/* What asks for no configuration; false = none of these. */
+static bool print_manual(const struct cli_args *args, enum exit_code *ret_code)
+{
+	*ret_code = EXIT_DONE;
+	if (cli_flag(args, "settings"))
+		config_print_help(stdout);
+	else if (cli_flag(args, "keys"))
+		*ret_code = print_keys();
+	else if (cli_value(args, "schema"))
+		*ret_code = print_schema(cli_value(args, "schema"));
+	else
+		return false;
+	return true;
+}
+
 static int run_command(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
@@ -149,26 +117,19 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		cli_args_release(&args);
 		return code;
 	}
-	if (cli_flag(&args, "settings")) {
-		config_print_help(stdout);
-		cli_args_release(&args);
-		return EXIT_DONE;
-	}
-	if (cli_value(&args, "schema") || cli_flag(&args, "keys")) {
-		code = cli_flag(&args, "keys") ? print_keys()
-					       : print_schema(cli_value(&args, "schema"));
+	if (print_manual(&args, &code)) {
 		cli_args_release(&args);
 		return code;
 	}
 	code = run_open(&run, &args);
-	if (!code && !args.json)
-		printf("settings and rules: good (%u rule files, %zu attributes, %zu groups)\n",
-		       run.config->rules.count, rules_layout(run.rules)->names.count,
-		       rules_groups(run.rules)->names.count);
-	if (!code && cli_flag(&args, "online"))
-		code = check_online(&run, args.json);
-	if (args.json)
-		printf("{\"schema\":\"dirbridge.check/1\",\"ok\":%s}\n", code ? "false" : "true");
+	if (code) {
+		if (args.json)
+			printf("{\"schema\":\"dirbridge.check/1\",\"ok\":false}\n");
+	} else if (cli_flag(&args, "permissions")) {
+		check_permissions(&run, args.json);
+	} else {
+		code = check(&run, &args);
+	}
 	run_release(&run);
 	cli_args_release(&args);
 	return code;
@@ -178,7 +139,10 @@ const struct cli_command cli_check = {
 	.name = "check",
 	.operands = "",
 	.summary = "Checks settings and rules; with --online also directory, tenant and names.",
-	.help = "",
+	.help = "Exit 2: settings, rules or a name in them are wrong. Exit 4: the client does not see\n"
+		"a division that it must judge, so that a run would take people and grants there for\n"
+		"gone. Exit 1: a permission is missing, or something could not be reached. Warnings\n"
+		"and notes alone are exit 0.",
 	.options = options,
 	.run = run_command,
 };
