@@ -511,6 +511,16 @@ static void estimate(struct run *run)
 	arena_release(&mem);
 }
 
+static void fill_input(struct run *run)
+{
+	run->input = (struct plan_input){
+		.config = run->config, .time_s = run->time_s,
+		.records = run->records.items, .record_count = run->records.count,
+		.directory = &run->people, .groups = &run->groups,
+		.present = &run->present, .rules = run->rules, .only = run->only,
+	};
+}
+
 /* Directory and state are at hand: the tenant, and the plan. */
 static enum exit_code plan_rest(struct run *run)
 {
@@ -518,12 +528,7 @@ static enum exit_code plan_rest(struct run *run)
 	struct err err = ERR_INIT;
 	enum exit_code code;
 
-	run->input = (struct plan_input){
-		.config = run->config, .time_s = run->time_s,
-		.records = run->records.items, .record_count = run->records.count,
-		.directory = &run->people, .groups = &run->groups,
-		.present = &run->present, .rules = run->rules, .only = run->only,
-	};
+	fill_input(run);
 	code = load_state(run);
 	if (!code)
 		code = load_managers(run);
@@ -582,6 +587,31 @@ enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write
 		vec_push(&only, person);
 	code = plan_for(run, only.items, only.count, write, cli_flag(args, "full"));
 	vec_release(&only);
+	return code;
+}
+
+enum exit_code run_adopt(struct run *run, bool write)
+{
+	struct tenant_need need;
+	struct err err = ERR_INIT;
+	enum exit_code code = run_open_state(run, write);
+
+	if (!code)
+		code = run_read_directory(run, NULL, 0);
+	if (code)
+		return code;
+	fill_input(run);
+	run->input.adopting = true;
+	code = load_state(run);
+	if (!code)
+		code = run_read_catalogue(run, &need);
+	if (code)
+		return code;
+	if (run->tenant->ops->read_accounts(run->tenant, &need, &run->present, &err) ||
+	    run->tenant->ops->read_external_ids(run->tenant, &run->present, NULL, 0, &err))
+		code = failed(&err);
+	if (run->progress)
+		report_progress_end(stderr);
 	return code;
 }
 

@@ -77,6 +77,11 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
  */
 enum exit_code run_plan(struct run *run, const struct cli_args *args, bool write);
 /*
+ * Everybody, the state, the catalogue, and all accounts with their external ids: what adopting
+ * needs. Ready in run->input. `write` takes the lock of the state.
+ */
+enum exit_code run_adopt(struct run *run, bool write);
+/*
  * A plan made now, of which only the steps are left that `saved` holds as well (plan_keep);
  * one that is refused is left as it is.
  */

@@ -8,7 +8,7 @@
 #include "scim/base/banned.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_show, &cli_approve, &cli_apply,
+	&cli_adopt, &cli_check, &cli_eval, &cli_explain, &cli_plan, &cli_show, &cli_approve, &cli_apply,
 	&cli_runs, &cli_snapshot, &cli_backup, &cli_status, &cli_test,
 };
 

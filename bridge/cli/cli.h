@@ -76,7 +76,7 @@ const char *cli_value_at(const struct cli_args *args, const char *name, size_t n
 const struct cli_command *cli_find(const char *name);
 const struct cli_command *const *cli_commands(size_t *ret_count);
 
-extern const struct cli_command cli_check, cli_eval, cli_explain, cli_plan, cli_show,
+extern const struct cli_command cli_adopt, cli_check, cli_eval, cli_explain, cli_plan, cli_show,
 	cli_approve, cli_apply, cli_backup, cli_runs, cli_snapshot, cli_status, cli_test;
 
 /* A file with mode 0600, written aside and renamed: nobody reads half of it. */

@@ -149,10 +149,13 @@ void plan_diff_field(struct planner *p, const struct subject *s,
 					   f->field.key);
 	old = present ? present->value : NULL;
 	if (attr == SCIM_ATTR_EXTERNAL_ID && account) {
-		/* Not part of the bulk read; compared where it was asked for. */
-		if (!account->external_id_known)
+		/* Not part of the bulk read; else what we set, or saw at adoption ("": none). */
+		old = account->external_id_known
+			      ? account->external_id
+			      : recorded_value(s->recorded, attr, f->field.key);
+		if (!account->external_id_known && !old)
 			return;
-		old = account->external_id;
+		old = old && *old ? old : NULL;
 	}
 	if (!f->field.value ? !old : old && scim_value_same(attr, old, f->field.value))
 		return;
@@ -324,13 +327,13 @@ static void want(struct planner *p, const struct subject *s, const struct assign
 		 const struct recorded_held *recorded)
 {
 	enum step_kind kind = add_kinds[wanted->kind];
-	bool changed, sure = recorded && !recorded->tentative;
+	bool changed, sure = recorded && !recorded->tentative && !recorded->found;
 	struct step *step;
 
 	if (a->own == OWN_NEVER || (a->own == OWN_SEED && s->account != ACCOUNT_NONE))
 		return;
 	if (present && same_level(present->level, wanted->level)) {
-		if (recorded ? recorded->tentative : s->new_link)
+		if (recorded ? recorded->tentative || recorded->found : s->new_link)
 			claim(p, s, present);
 		return;
 	}
@@ -370,6 +373,10 @@ static void unwanted(struct planner *p, const struct subject *s, const struct he
 	}
 	if (own == OWN_NEVER || own == OWN_SEED)
 		return;
+	if (recorded && recorded->found) {
+		p->plan->found_left += own == OWN_MANAGE && stated && manages_item(p, present);
+		return;
+	}
 	if (!ours && (own != OWN_MANAGE || !stated || !manages_item(p, present)))
 		return;
 	if (!p->removals)

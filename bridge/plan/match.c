@@ -411,6 +411,23 @@ static bool match_external_id(struct planner *p, struct subject *s, const struct
 	return true;
 }
 
+/*
+ * Row 31: somebody is gone, and their login name is wanted under a new directory id: a
+ * re-created entry, or somebody who came back. Nothing is done to either before a yes.
+ */
+static void wait_for_relink(struct planner *p, const struct subject *s, struct subject *gone,
+			    const struct account *account)
+{
+	plan_skip(p, s, true, 0, "the login name %s belongs to account %s, which is linked to %s, who "
+		  "is not in the directory any more. If it is the same person under a new directory "
+		  "id, link them anew with: dirbridge adopt", subject_user_name(s), account->id,
+		  gone->recorded->link.dn);
+	if (!gone->skip)
+		plan_skip(p, gone, true, 0, "left as they are: %s wants their login name, and may be "
+			  "the same person (dirbridge adopt)", s->record->dn);
+	gone->skip = true;
+}
+
 /* Row 22: the name is held by an account that is not known to be this person's. */
 static bool name_is_held(struct planner *p, struct subject *s)
 {
@@ -421,7 +438,9 @@ static bool name_is_held(struct planner *p, struct subject *s)
 	if (!plan_find_user_name(p->in->present, user_name, &found))
 		return false;
 	account = &p->in->present->accounts.items[found];
-	if (p->owners[found])
+	if (p->owners[found] && !p->subjects[p->owners[found] - 1].record)
+		wait_for_relink(p, s, &p->subjects[p->owners[found] - 1], account);
+	else if (p->owners[found])
 		plan_skip(p, s, true, 0, "the login name %s belongs to account %s, which is "
 			  "linked to somebody else", user_name, account->id);
 	else if (account->state == ACCOUNT_DELETED)

@@ -23,6 +23,8 @@
  *   R may be tentative: sent, outcome unknown. It counts as recorded, but rows 6 and 11 do
  *   not take it for something that somebody else changed; in row 8 it becomes certain. On an
  *   account that was linked just now (row 21) row 7 is recorded as ours.
+ *   R may be "found": the account had it when it was adopted. Then rows 3 and 4 take nothing
+ *   until somebody says so (dirbridge adopt --found); where it is wanted it becomes ours.
  *   In rows 3 and 4 nothing is removed unless the groups were read completely: the rules may
  *   want it after all. A kind with a name that the tenant does not have, or that the tenant
  *   did not show, is left alone as a whole.
@@ -53,6 +55,8 @@
  *       userName, external id or directory id           all of them left, listed
  *   30  record that a rule skips                        left, listed; counts as present, and
  *                                                       is no trouble
+ *   31  record, no link, name held by the account of somebody who is not in the directory any
+ *       more: both left, listed, until dirbridge adopt has been told (re-link)
  *
  * Memory  The plan's text lives in the arena given to plan_make and in its inputs, which
  *         must outlive it.
@@ -82,6 +86,7 @@ struct recorded_held {
 	const char *item_id, *division_id; /* NULL where none */
 	double level;
 	bool tentative; /* sent, and the outcome was never learned */
+	bool found;     /* not ours: the account had it when it was adopted */
 };
 struct recorded {
 	struct link link;
@@ -145,6 +150,7 @@ struct plan {
 	VEC(struct link) new_links;     /* found by our external id; recorded by apply */
 	VEC(struct link) moved;         /* known under another DN now; recorded by apply */
 	VEC(const char *) warnings;
+	unsigned long found_left;       /* held since before adoption; manage would take them */
 	unsigned long counts[STEP_KIND_COUNT];
 	struct plan_limit limits[LIMIT_KIND_COUNT];
 	bool refused;                   /* a limit or guard says no: exit 4 */
@@ -199,6 +205,7 @@ struct plan_input {
 	unsigned long recent[LIMIT_KIND_COUNT]; /* applied in the last 24 hours */
 	const struct rules *rules;
 	bool only;                     /* --only: nobody else is looked at, nobody is left */
+	bool adopting;                 /* all accounts and all their grants are looked at */
 	const struct plan_part *part;  /* NULL: records and recorded are all there are */
 	const struct plan_manager *managers;
 	size_t manager_count;

@@ -184,7 +184,7 @@ static void collect(const struct plan_input *in, struct needs *n)
 	}
 	need_elsewhere(n, in);
 	/* A protected role protects wherever it is held. */
-	if (in->config->protect.roles.count)
+	if (in->config->protect.roles.count || in->adopting)
 		n->all_divisions = true;
 }
 
@@ -275,7 +275,7 @@ int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_n
 				       &need.grant_division_count);
 	need_accounts(&n, in, mem, &need);
 	map_release(&n.found);
-	if (some_links(in))
+	if (!in->adopting && some_links(in))
 		need.whom = make_whom(in, mem);
 	*ret_need = need;
 	return 0;

@@ -223,6 +223,8 @@ void report_plan_json(const struct plan *plan, struct buf *out)
 	json_out_member_int(&json, "inScope", (int64_t)plan->people_in_scope);
 	json_out_member_int(&json, "unchanged", (int64_t)plan->people_unchanged);
 	json_out_member_int(&json, "foreign", (int64_t)plan->accounts_foreign);
+	if (plan->found_left)
+		json_out_member_int(&json, "foundLeft", (int64_t)plan->found_left);
 	json_out_key(&json, "refused");
 	json_out_bool(&json, plan->refused);
 	put_texts(&json, "refusals", plan->refusals.items, plan->refusals.count);

@@ -418,6 +418,8 @@ static bool read_scalar(struct reader *r, struct slice key)
 		plan->people_unchanged = get_count(r);
 	else if (slice_eq_str(key, "foreign"))
 		plan->accounts_foreign = get_count(r);
+	else if (slice_eq_str(key, "foundLeft"))
+		plan->found_left = get_count(r);
 	else if (slice_eq_str(key, "refused"))
 		plan->refused = get_bool(r);
 	else

@@ -279,6 +279,11 @@ static void put_sums(const struct painter *p, const struct plan *plan,
 		fprintf(p->out, "  %zu %s ours by external id and will be linked\n",
 			plan->new_links.count,
 			noun(plan->new_links.count, "account is", "accounts are"));
+	if (plan->found_left)
+		fprintf(p->out, "  %lu %s had before and %s left; see dirbridge adopt --found\n",
+			plan->found_left, noun(plan->found_left, "thing that an adopted account",
+					       "things that adopted accounts"),
+			noun(plan->found_left, "is", "are"));
 	put_limits(p, plan);
 	for (int op = 0; op < API_OP_COUNT; op++)
 		calls += plan->calls[op];

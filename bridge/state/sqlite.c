@@ -79,7 +79,14 @@ static const char *const statements[SQL_COUNT] = {
 	[SQL_HELD] = "INSERT OR REPLACE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
 	[SQL_HELD_TRY] = "INSERT OR IGNORE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
 	[SQL_HELD_UNTRY] = "DELETE FROM held WHERE source = ?1 AND target = ?2 AND person = ?3"
-			   " AND kind = ?4 AND item = ?5 AND division = ?6 AND tentative",
+			   " AND kind = ?4 AND item = ?5 AND division = ?6 AND tentative = 1",
+	[SQL_HELD_FOUND] = "INSERT OR IGNORE INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 2)",
+	[SQL_MOVE_LINK] = "UPDATE OR REPLACE link SET person = ?4, gone = 0 WHERE source = ?1"
+			  " AND target = ?2 AND person = ?3",
+	[SQL_MOVE_FIELD] = "UPDATE OR REPLACE field SET person = ?4 WHERE source = ?1"
+			   " AND target = ?2 AND person = ?3",
+	[SQL_MOVE_HELD] = "UPDATE OR REPLACE held SET person = ?4 WHERE source = ?1"
+			  " AND target = ?2 AND person = ?3",
 	[SQL_HELD_FORGET] = "DELETE FROM held WHERE source = ?1 AND target = ?2"
 			    " AND person = ?3 AND kind = ?4 AND item = ?5 AND division = ?6",
 	[SQL_RENEW] = "UPDATE lease SET expires = ?3 WHERE source = ?1 AND target = ?2"

@@ -183,6 +183,24 @@ static int write_link(struct sqlite_state *s, const struct link *link, struct er
 	return db_finish(s, st, err);
 }
 
+static int write_relink(struct sqlite_state *s, const struct state_relink *relink,
+			struct err *err)
+{
+	static const enum statement moves[] = { SQL_MOVE_LINK, SQL_MOVE_FIELD, SQL_MOVE_HELD };
+
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		sqlite3_stmt *st = db_statement(s, moves[i]);
+
+		if (!st)
+			return db_fail(s, "writing the journal", err);
+		db_bind(st, 3, relink->old_person);
+		db_bind(st, 4, relink->person);
+		if (db_finish(s, st, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int write_field(struct sqlite_state *s, const struct state_field *field,
 		       struct err *err)
 {
@@ -206,6 +224,7 @@ static int write_held(struct sqlite_state *s, const struct state_held *held, str
 		[STATE_FORGET] = SQL_HELD_FORGET,
 		[STATE_TRY] = SQL_HELD_TRY,
 		[STATE_UNTRY] = SQL_HELD_UNTRY,
+		[STATE_FOUND] = SQL_HELD_FOUND,
 	};
 	bool forget = held->forget == STATE_FORGET || held->forget == STATE_UNTRY;
 	sqlite3_stmt *st = db_statement(s, which[held->forget]);
@@ -250,6 +269,8 @@ static int write_batch(struct sqlite_state *s, const struct state_batch *batch,
 		status = write_outcome(s, &batch->outcomes.items[i], now_s, err);
 	for (size_t i = 0; i < batch->steps.count && !status; i++)
 		status = write_step(s, &batch->steps.items[i], now_s, err);
+	for (size_t i = 0; i < batch->relinks.count && !status; i++)
+		status = write_relink(s, &batch->relinks.items[i], err);
 	for (size_t i = 0; i < batch->links.count && !status; i++)
 		status = write_link(s, &batch->links.items[i], err);
 	for (size_t i = 0; i < batch->fields.count && !status; i++)

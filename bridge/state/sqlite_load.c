@@ -116,7 +116,8 @@ static int load_held(struct sqlite_state *s, const char *who, struct arena *mem,
 		held.item_id = arena_strdup(mem, db_text(st, 2));
 		held.division_id = division[0] ? arena_strdup(mem, division) : NULL;
 		held.level = sqlite3_column_double(st, 4);
-		held.tentative = sqlite3_column_int(st, 5);
+		held.tentative = sqlite3_column_int(st, 5) == 1;
+		held.found = sqlite3_column_int(st, 5) == 2;
 		vec_push(&in->held, held);
 		person->held_count++;
 	}

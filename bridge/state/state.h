@@ -59,9 +59,13 @@ struct state_step {
 /*
  * TRY     an assignment that is being sent: recorded as tentative, unless it is for certain
  * UNTRY   it did not happen: forget it, if it is tentative
+ * FOUND   an adopted account had it: recorded so, unless it is ours
  * A request whose answer never came leaves its TRY: what it may have given is ours.
  */
-enum state_forget { STATE_KEEP, STATE_FORGET, STATE_TRY, STATE_UNTRY };
+enum state_forget { STATE_KEEP, STATE_FORGET, STATE_TRY, STATE_UNTRY, STATE_FOUND };
+struct state_relink {
+	const char *old_person, *person;
+};
 struct state_field {
 	const char *person;
 	struct recorded_field field;
@@ -78,6 +82,8 @@ struct state_batch {
 	VEC(struct state_outcome) outcomes;
 	VEC(struct state_step) steps;
 	VEC(struct link) links;
+	/* Who has another directory id now: all that is recorded of them goes with them. */
+	VEC(struct state_relink) relinks;
 	VEC(struct state_field) fields;
 	VEC(struct state_held) held;
 };
