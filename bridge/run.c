@@ -42,7 +42,8 @@ static int load_rules(struct run *run, const struct cli_args *args, struct diags
 	status = given.count ? rules_load(given.items, given.count, &run->rules, diags)
 			     : rules_load(rules->items, rules->count, &run->rules, diags);
 	vec_release(&given);
-	return status;
+	return status ? status
+		      : target_check_rules(run->config->target.kind, run->rules, diags);
 }
 
 enum exit_code run_open(struct run *run, const struct cli_args *args)
@@ -372,6 +373,7 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
 		report_progress_end(stderr);
 	if (code)
 		return code;
+	plan_new_groups(&run->input, &run->present);
 	if (plan_resolve(&run->input, &run->mem, ret_need, &diags)) {
 		cli_say_diags(&diags);
 		code = EXIT_USAGE;
@@ -504,7 +506,7 @@ static void estimate(struct run *run)
 
 		run->tenant->ops->make_calls(run->tenant, &run->plan, wave, blocked, &mem, &calls);
 		for (size_t i = 0; i < calls.count; i++)
-			run->plan.calls[calls.items[i].op]++;
+			run->plan.calls[calls.items[i].op] += 1 + calls.items[i].more;
 		vec_release(&calls);
 		arena_reset(&mem);
 	}

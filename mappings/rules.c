@@ -220,6 +220,20 @@ void rules_each_literal(const struct rules *rules,
 		each_literal_of(&rules->blocks.items[b], fn, ctx);
 }
 
+void rules_each_assign(const struct rules *rules,
+		       void (*fn)(void *ctx, enum assign_kind kind, origin_id origin),
+		       void *ctx)
+{
+	for (size_t b = 0; b < rules->blocks.count; b++) {
+		const struct people_block *block = &rules->blocks.items[b];
+
+		for (unsigned i = 0; i < block->item_count; i++)
+			for (unsigned r = 0; r < block->items[i].count; r++)
+				fn(ctx, (enum assign_kind)block->items[i].rules[r].kind,
+				   block->items[i].rules[r].origin);
+	}
+}
+
 static void each_place_of(const struct people_block *block,
 			  void (*fn)(void *, enum map_event_kind, origin_id), void *ctx)
 {

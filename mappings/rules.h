@@ -61,6 +61,10 @@ const char *rules_origin_text(const struct rules *rules, origin_id id, char *out
 void rules_each_literal(const struct rules *rules,
 			void (*fn)(void *ctx, unsigned kind, const char *name, origin_id origin),
 			void *ctx);
+/* Each assignment that a rule may make, at the place of its name, literal or computed. */
+void rules_each_assign(const struct rules *rules,
+		       void (*fn)(void *ctx, enum assign_kind kind, origin_id origin),
+		       void *ctx);
 /* What the mapper may do at a place of the rules (map.h, struct map_event). */
 enum map_event_kind {
 	MAP_BLOCK,  /* a people block was asked */

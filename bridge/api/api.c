@@ -85,6 +85,8 @@ enum api_op api_route(const char *method, const char *path, size_t path_len,
 	for (unsigned op = 0; op < API_OP_COUNT; op++) {
 		struct slice parts[API_PATH_IDS_MAX] = { { NULL, 0 } };
 
+		if (rows[op].host == API_HOST_SCIM)
+			continue;
 		if (!path_match(rows[op].path, path, path_len, parts))
 			continue;
 		if (!strcmp(rows[op].method, method)) {

@@ -22,7 +22,8 @@ enum api_op {
 	API_OP_COUNT,
 };
 
-enum api_host { API_HOST_API, API_HOST_LOGIN };
+/* API_HOST_SCIM: paths below the address of any SCIM service (target.kind: scim). */
+enum api_host { API_HOST_API, API_HOST_LOGIN, API_HOST_SCIM };
 enum api_body { API_BODY_NONE, API_BODY_FORM, API_BODY_OBJECT, API_BODY_ARRAY, API_BODY_TEXTS };
 enum api_type { API_TYPE_TEXT, API_TYPE_NUMBER, API_TYPE_BOOL, API_TYPE_OBJECT,
 		API_TYPE_OBJECTS, API_TYPE_TEXTS };
@@ -51,8 +52,8 @@ const char *api_words(enum api_op op);
 /* All body fields, in the table's order. */
 const struct api_field_row *api_fields(size_t *ret_count);
 /*
- * Find the operation for a request; fills `ids` with slices of the path for its {...} parts
- * (still percent-encoded). Returns API_OP_COUNT when no path matches; *ret_method_wrong
+ * Find the operation of Genesys Cloud for a request; fills `ids` with slices of the path for
+ * its {...} parts (still percent-encoded). Returns API_OP_COUNT when no path matches; *ret_method_wrong
  * tells that a path matches with another method.
  */
 #define API_PATH_IDS_MAX 3

@@ -109,6 +109,8 @@ static void record_done(struct applier *ap, const struct step *step)
 	case STEP_DIVISION:
 		keep_field(ap, person, step);
 		break;
+	case STEP_GROUP_CREATE:
+		break; /* of the tenant, not of the person */
 	case STEP_MANAGER: {
 		struct step known = *step;
 
@@ -149,6 +151,20 @@ static bool step_failed(const struct call_result *result, unsigned i)
 	return result->step_failed && (result->step_failed[i / 8] & (1u << (i % 8)));
 }
 
+/* A group that was made has an id now; what was tried under the one before is forgotten. */
+static void name_item(struct applier *ap, const struct call *call, const char *item_id)
+{
+	const char *id = arena_strdup(ap->mem, item_id);
+
+	for (unsigned i = 0; i < call->step_count; i++) {
+		struct step *step = &ap->plan->steps.items[call->steps[i]];
+
+		if (gives(step))
+			keep_held(ap, step, STATE_UNTRY);
+		step->item_id = id;
+	}
+}
+
 static void take_result(struct applier *ap, struct call *call,
 			const struct call_result *result)
 {
@@ -163,6 +179,8 @@ static void take_result(struct applier *ap, struct call *call,
 		person->account_id = arena_strdup(ap->mem, result->account_id);
 	if (result->version)
 		person->version = arena_strdup(ap->mem, result->version);
+	if (result->item_id)
+		name_item(ap, call, result->item_id);
 	for (unsigned i = 0; i < call->step_count; i++) {
 		if (step_failed(result, i))
 			settle_step(ap, call->steps[i], OUTCOME_FAILED, error);

@@ -416,7 +416,7 @@ static void complain_unknown(struct loader *load, const struct yaml_node *key,
 static bool is_plain_secret(const char *name)
 {
 	return strcmp(name, "directory.password") == 0 ||
-	       strcmp(name, "target.client_secret") == 0;
+	       strcmp(name, "target.client_secret") == 0 || strcmp(name, "target.token") == 0;
 }
 
 static void walk(struct loader *load, const struct yaml_node *map, const char *prefix)
@@ -522,8 +522,63 @@ static void check_uris(struct loader *load)
 	}
 }
 
+static bool is_address(const char *url)
+{
+	return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+}
+
+static bool is_given(struct loader *load, const char *name)
+{
+	unsigned line = 0;
+
+	option_place(load, name, &line);
+	return line != 0;
+}
+
+/* A setting that the other kind of target would not look at was meant to do something. */
+static void refuse_unused(struct loader *load)
+{
+	static const char *const of_genesys[] = { "target.region", "target.login_url" };
+	static const char *const of_scim[] = {
+		"target.auth", "target.token_url", "target.token_scope", "target.token_file",
+		"target.token_env", "target.token_credential", "target.profile_file",
+		"target.page_size", "target.bulk", "target.create_groups",
+	};
+	bool scim = load->config->target.kind == TARGET_SCIM;
+
+	for (size_t i = 0; scim && i < sizeof(of_genesys) / sizeof(of_genesys[0]); i++)
+		need(load, !is_given(load, of_genesys[i]), of_genesys[i],
+		     "it is only for target.kind: genesys");
+	for (size_t i = 0; !scim && i < sizeof(of_scim) / sizeof(of_scim[0]); i++)
+		need(load, !is_given(load, of_scim[i]), of_scim[i],
+		     "it is only for target.kind: scim");
+}
+
+/* A SCIM service: its address, and one way to log in. */
+static void check_scim(struct loader *load)
+{
+	struct config *config = load->config;
+	const char *url = config->target.api_url, *token_url = config->target.token_url;
+	unsigned auth = config->target.auth;
+
+	need(load, url, "target.api_url",
+	     "missing; it is the address before /Users, for example https://example.org/scim/v2");
+	need(load, !url || (is_address(url) && !url[strcspn(url, "?#")]), "target.api_url",
+	     "an address that begins with https:// or http://, without ? and #, is expected");
+	need(load, !token_url || is_address(token_url), "target.token_url",
+	     "an address begins with https:// or http://");
+	need(load, auth != AUTH_CLIENT || token_url, "target.token_url",
+	     "missing; it gives tokens for target.client_id. With a token of your own say "
+	     "target.auth: bearer");
+	need(load, auth == AUTH_BEARER || config->target.client_id, "target.client_id", "missing");
+	check_secret(load, &config->target.secret, "target.client_secret", auth != AUTH_BEARER);
+	check_secret(load, &config->target.token, "target.token", auth == AUTH_BEARER);
+	if (!is_given(load, "target.rate"))
+		config->target.rate_per_minute = 0;
+}
+
 /* The region is part of a host name; an address there would make one nobody meant. */
-static void check_target(struct loader *load)
+static void check_genesys(struct loader *load)
 {
 	const char *region = load->config->target.region;
 	const char *urls[] = { load->config->target.api_url, load->config->target.login_url };
@@ -536,10 +591,10 @@ static void check_target(struct loader *load)
 					       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")],
 	     "target.region", "a domain is expected, for example mypurecloud.de");
 	for (size_t i = 0; i < 2; i++)
-		need(load,
-		     !urls[i] || strncmp(urls[i], "https://", 8) == 0 ||
-			     strncmp(urls[i], "http://", 7) == 0,
-		     names[i], "an address begins with https:// or http://");
+		need(load, !urls[i] || is_address(urls[i]), names[i],
+		     "an address begins with https:// or http://");
+	check_secret(load, &load->config->target.secret, "target.client_secret", true);
+	need(load, load->config->target.client_id, "target.client_id", "missing");
 }
 
 static void check_login(struct loader *load)
@@ -581,9 +636,11 @@ static void check_whole(struct loader *load)
 	need(load, config->directory.people.count, "directory.people",
 	     "missing; it says where people are (base, scope, filter)");
 	check_login(load);
-	check_secret(load, &config->target.secret, "target.client_secret", true);
-	need(load, config->target.client_id, "target.client_id", "missing");
-	check_target(load);
+	refuse_unused(load);
+	if (config->target.kind == TARGET_SCIM)
+		check_scim(load);
+	else
+		check_genesys(load);
 	need(load, config->rules.count, "rules", "missing; it lists the rule files");
 	check_uris(load);
 	if (config->target.region && !config->target.api_url)
@@ -632,6 +689,7 @@ int config_load(const char *path, struct config **ret_config, struct diags *diag
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		set_default(config, &options[i]);
 	config->state_file = resolve_path(&load, config->state_file);
+	config->target.profile_file = resolve_path(&load, config->target.profile_file);
 	if (yaml_read_file(&config->mem, file, &root, &err))
 		diags_add(diags, &err);
 	else if (root->type != YAML_MAP)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "bridge/model/step.h"
+#include "bridge/model/target.h"
 #include "scim/base/buf.h"
 #include "scim/base/err.h"
 #include "scim/base/mem.h"
@@ -57,6 +58,7 @@ enum config_changes { CHANGES_AUTO, CHANGES_NONE, CHANGES_SYNCREPL, CHANGES_DIRS
 enum config_srv { SRV_LDAPS, SRV_LDAP };
 enum config_referrals { REFERRALS_FAIL, REFERRALS_IGNORE, REFERRALS_FOLLOW };
 enum config_nested { NESTED_OWN, NESTED_SERVER };
+enum config_auth { AUTH_CLIENT, AUTH_BEARER, AUTH_BASIC };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config {
@@ -88,10 +90,16 @@ struct config {
 		unsigned full_every_h;
 	} directory;
 	struct {
-		unsigned kind;
+		unsigned kind; /* enum target_kind */
 		const char *region, *api_url, *login_url; /* URLs are filled from region */
 		const char *client_id;
 		struct config_secret secret;
+		unsigned auth; /* enum config_auth; of kind scim, and the next ones */
+		const char *token_url, *token_scope;
+		struct config_secret token;
+		const char *profile_file;
+		unsigned page_size;
+		bool bulk, create_groups;
 		const char *ca_file;
 		bool allow_plaintext;
 		unsigned rate_per_minute, share_percent;

@@ -32,6 +32,9 @@ const char *catalogue_kind_name(enum catalogue_kind kind); /* "role", ... "divis
 #define ITEM_AMBIGUOUS (UINT32_MAX - 1)  /* several things have this name */
 #define ITEM_ALL (UINT32_MAX - 2)        /* division "*" */
 
+/* The id of a thing that this plan makes: this and its name. */
+#define ITEM_NEW "new:"
+
 struct catalogue_item {
 	const char *id, *name;
 	int64_t version;       /* of a group; 0 when not told */

@@ -97,6 +97,7 @@ struct call {
 	struct slice body;        /* JSON, or empty */
 	const char *content_type; /* of the body */
 	const char *if_match;     /* version, unquoted, or NULL */
+	unsigned more;            /* further requests that it takes, for estimates */
 	uint64_t journal_id;      /* set by apply */
 };
 
@@ -111,6 +112,7 @@ struct call_result {
 	struct err err;
 	char correlation_id[64];
 	const char *account_id;    /* after a create */
+	const char *item_id;       /* of the group that the call made */
 	const char *version;       /* new version when the answer carried one */
 	/* Steps that failed inside a success answer: bit per step of the call, or NULL. */
 	const unsigned char *step_failed;

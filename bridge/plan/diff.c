@@ -9,6 +9,11 @@
 
 #include "scim/base/banned.h"
 
+static const struct target_row *target(const struct planner *p)
+{
+	return target_row(p->in->config->target.kind);
+}
+
 /* --- profile ----------------------------------------------------------------------------- */
 
 static const char *recorded_value(const struct recorded *recorded, enum scim_attr attr,
@@ -58,7 +63,7 @@ static void add_division(struct planner *p, const struct record_field *f, const 
 static const struct record_field *lost_division(struct planner *p, const struct record *record,
 						uint32_t *ret_item)
 {
-	for (unsigned i = 0; i < record->field_count; i++) {
+	for (unsigned i = 0; target(p)->divisions && i < record->field_count; i++) {
 		const struct record_field *f = &record->fields[i];
 
 		if (f->field.attr != SCIM_ATTR_DIVISION || !f->field.value)
@@ -88,33 +93,14 @@ static bool division_known(struct planner *p, struct subject *s)
 	return false;
 }
 
-/*
- * Row 14. Genesys Cloud has no place for other attributes of a SCIM user (help page "SCIM
- * and Genesys Cloud field mappings"): it takes them and shows them to nobody, so that each
- * run would set them again.
- */
+/* Row 14. */
 static bool has_place(struct planner *p, const struct record_field *f)
 {
 	enum scim_attr attr = (enum scim_attr)f->field.attr;
 	char place[512] = "";
 
-	switch (attr) {
-	case SCIM_ATTR_USER_NAME:
-	case SCIM_ATTR_EXTERNAL_ID:
-	case SCIM_ATTR_DISPLAY_NAME:
-	case SCIM_ATTR_TITLE:
-	case SCIM_ATTR_ACTIVE:
-	case SCIM_ATTR_EMAILS:
-	case SCIM_ATTR_PHONE_NUMBERS:
-	case SCIM_ATTR_EMPLOYEE_NUMBER:
-	case SCIM_ATTR_DIVISION:
-	case SCIM_ATTR_DEPARTMENT:
-	case SCIM_ATTR_MANAGER:
-	case SCIM_ATTR_DATE_HIRE:
+	if (target_has_attr(p->in->config->target.kind, attr))
 		return true;
-	default:
-		break;
-	}
 	if (p->no_place[attr])
 		return false;
 	p->no_place[attr] = true;
@@ -162,7 +148,7 @@ void plan_diff_field(struct planner *p, const struct subject *s,
 	if (f->own == OWN_NEVER || (account && f->own == OWN_SEED) ||
 	    (account && f->own == OWN_MERGE && !merge_sets(s, f, old)))
 		return;
-	if (attr == SCIM_ATTR_DIVISION)
+	if (attr == SCIM_ATTR_DIVISION && target(p)->divisions)
 		add_division(p, f, old);
 	else
 		add_set(p, s, f, old);
@@ -321,6 +307,23 @@ static bool same_level(double a, double b)
 	return apart < 1e-9 && apart > -1e-9;
 }
 
+/* The first who is to be in a group that is not there brings it about. */
+static void make_group(struct planner *p, const struct held *held, origin_id origin)
+{
+	const char *id;
+
+	if (held->kind != ASSIGN_GROUP)
+		return;
+	id = catalogue_item(&p->in->present->catalogue, CAT_GROUP, held->item)->id;
+	if (strncmp(id, ITEM_NEW, sizeof(ITEM_NEW) - 1) != 0)
+		return;
+	for (size_t i = 0; i < p->made.count; i++)
+		if (p->made.items[i] == held->item)
+			return;
+	vec_push(&p->made, held->item);
+	add_assign_step(p, STEP_GROUP_CREATE, held, origin);
+}
+
 /* Rows 5-11. `present` and `recorded` NULL = not there. */
 static void want(struct planner *p, const struct subject *s, const struct assignment *a,
 		 const struct held *wanted, const struct held *present,
@@ -341,6 +344,7 @@ static void want(struct planner *p, const struct subject *s, const struct assign
 	changed = sure && (!present || !same_level(recorded->level, present->level));
 	if (changed && a->own == OWN_MERGE)
 		return;
+	make_group(p, wanted, a->origin);
 	step = add_assign_step(p, kind, wanted, a->origin); /* rows 5, 6, 9-11 */
 	step->old_text = present ? level_text(p, present) : NULL;
 	step->drift = changed;
@@ -467,6 +471,11 @@ static void say_problems(struct planner *p, const struct subject *s)
 	}
 }
 
+static bool lacks_display_name(const struct planner *p, const struct subject *s)
+{
+	return target(p)->display_name && !record_text(s->record, SCIM_ATTR_DISPLAY_NAME);
+}
+
 bool plan_will_create(struct planner *p, const struct subject *s)
 {
 	const char *active = s->record ? record_text(s->record, SCIM_ATTR_ACTIVE) : NULL;
@@ -474,7 +483,7 @@ bool plan_will_create(struct planner *p, const struct subject *s)
 
 	return s->record && !s->skip && s->account == ACCOUNT_NONE &&
 	       !(active && strcmp(active, "false") == 0) && !lost_division(p, s->record, &item) &&
-	       record_text(s->record, SCIM_ATTR_DISPLAY_NAME) &&
+	       !lacks_display_name(p, s) &&
 	       p->in->present->verdict.complete;
 }
 
@@ -482,8 +491,7 @@ static void create(struct planner *p, struct subject *s)
 {
 	struct step *step;
 
-	/* The tenant requires it on create (vendor contract, ScimV2CreateUser). */
-	if (!record_text(s->record, SCIM_ATTR_DISPLAY_NAME)) {
+	if (lacks_display_name(p, s)) {
 		plan_skip(p, s, true, 0, "displayName is not stated; an account can not be "
 			  "created without it");
 		return;
@@ -572,7 +580,11 @@ static void drop(struct planner *p)
 {
 	struct plan *plan = p->plan;
 
-	plan->steps.count = plan->people.items[plan->people.count - 1].first_step;
+	uint32_t first = plan->people.items[plan->people.count - 1].first_step;
+
+	for (size_t i = first; i < plan->steps.count; i++)
+		p->made.count -= plan->steps.items[i].kind == STEP_GROUP_CREATE;
+	plan->steps.count = first;
 	plan_end(p);
 }
 

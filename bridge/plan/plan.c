@@ -311,6 +311,7 @@ int plan_make(const struct plan_input *in, struct arena *mem, struct plan *ret_p
 	make_places(&p);
 	vec_release(&p.wanted);
 	vec_release(&p.wanted_from);
+	vec_release(&p.made);
 	vec_release(&p.recorded);
 	vec_release(&p.recorded_from);
 	map_release(&p.named);

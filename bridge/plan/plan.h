@@ -222,6 +222,11 @@ struct plan_input {
 struct tenant_need;
 int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_need *ret_need,
 		 struct diags *diags);
+/*
+ * Before plan_resolve, where target.create_groups allows it: groups that rules or records
+ * name and that are not there join the catalogue, to be made by the plan (ids ITEM_NEW).
+ */
+void plan_new_groups(const struct plan_input *in, struct present *present);
 /* What is to be asked of the tenant once the accounts are read. */
 struct plan_questions {
 	/* Indexes into present: whose external id must be known to tell ours from foreign. */

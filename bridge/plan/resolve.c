@@ -98,9 +98,44 @@ static void check_literal(void *ctx, unsigned kind, const char *name, origin_id 
 	uint32_t item = catalogue_by_name(cat, (enum catalogue_kind)kind, name);
 	char why[200];
 
+	if (kind == CAT_DIVISION && !target_row(l->in->config->target.kind)->divisions)
+		return;
 	if (!usable(item))
 		diags_at(l->diags, ERR_INVALID, at->file, at->line, at->column, "%s",
 			 why_not(cat, (enum catalogue_kind)kind, name, item, why));
+}
+
+/* --- groups that are made ---------------------------------------------------------------- */
+
+static void add_group(struct present *present, const char *name)
+{
+	struct catalogue *cat = &present->catalogue;
+	struct catalogue_item item = { .member_count = 0 };
+
+	if (!name[0] || catalogue_by_name(cat, CAT_GROUP, name) != ITEM_NONE)
+		return;
+	item.id = arena_printf(&present->mem, ITEM_NEW "%s", name);
+	item.name = arena_strdup(&present->mem, name);
+	catalogue_add(cat, CAT_GROUP, &item);
+}
+
+static void add_literal_group(void *ctx, unsigned kind, const char *name, origin_id origin)
+{
+	(void)origin;
+	if (kind == ASSIGN_GROUP)
+		add_group(ctx, name);
+}
+
+void plan_new_groups(const struct plan_input *in, struct present *present)
+{
+	if (!in->config->target.create_groups)
+		return;
+	if (in->rules)
+		rules_each_literal(in->rules, add_literal_group, present);
+	for (size_t i = 0; i < in->record_count; i++)
+		for (unsigned a = 0; a < in->records[i]->assign_count; a++)
+			if (in->records[i]->assigns[a].kind == ASSIGN_GROUP)
+				add_group(present, in->records[i]->assigns[a].name);
 }
 
 /* --- what must be read ------------------------------------------------------------------- */

@@ -83,6 +83,10 @@ int genesys_open(const struct genesys_settings *settings, struct loop *loop,
 		 struct wire *wire, struct rng *rng, struct tenant **ret_tenant,
 		 struct err *err);
 
+/* genesys_open.c: what tenant_open gives for target.kind: genesys. */
+int genesys_tenant(const struct config *config, const struct clock *clock, struct rng *rng,
+		   struct tenant **ret_tenant, struct err *err);
+
 void genesys_start(struct genesys *g, const struct genesys_request *request);
 /* A request for a row of the table, repeat_safe as the table says. */
 struct genesys_request genesys_request(enum api_op op);

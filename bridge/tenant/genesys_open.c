@@ -66,8 +66,8 @@ static int open_with(const struct config *config, const char *secret, struct loo
 	return result;
 }
 
-int tenant_open(const struct config *config, const struct clock *clock, struct rng *rng,
-		struct tenant **ret_tenant, struct err *err)
+int genesys_tenant(const struct config *config, const struct clock *clock, struct rng *rng,
+		   struct tenant **ret_tenant, struct err *err)
 {
 	struct loop *loop;
 	struct buf secret;

@@ -1,7 +1,7 @@
 /*
  * bridge/tenant/tenant.h - the door to the tenant: reads in bulk, calls for steps, sending.
  *
- * A table of functions (Genesys Cloud now, any SCIM service later). Turning steps into calls
+ * A table of functions: Genesys Cloud, or any SCIM service. Turning steps into calls
  * is pure; the same function makes the estimate in the plan and the calls of apply.
  *
  * Memory  A tenant owns connections, token and pacer. What a read returns is in `present`.
@@ -58,7 +58,7 @@ struct tenant;
 typedef void tenant_call_fn(void *ctx, struct call *call, const struct call_result *result);
 
 struct tenant_ops {
-	const char *kind; /* "genesys" */
+	const char *kind; /* "genesys", "scim" */
 	/* Token and catalogues: roles, divisions, skills, languages, groups, queues. */
 	int (*read_catalogue)(struct tenant *tenant, struct present *present, struct err *err);
 	/* Active and inactive users with skills, languages, groups; grants; queue members. */
@@ -116,6 +116,7 @@ struct tenant {
 	void *progress_ctx;
 };
 
+/* By target.kind of the settings. */
 int tenant_open(const struct config *config, const struct clock *clock, struct rng *rng,
 		struct tenant **ret_tenant, struct err *err);
 

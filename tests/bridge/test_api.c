@@ -83,7 +83,8 @@ static void test_rows(void **state)
 
 		if (!row->name || !row->method || row->path[0] != '/')
 			fail_msg("row %u is incomplete", i);
-		if (api_route(row->method, row->path, strlen(row->path), ids, &wrong) != i)
+		if (row->host != API_HOST_SCIM &&
+		    api_route(row->method, row->path, strlen(row->path), ids, &wrong) != i)
 			fail_msg("%s: another row has its path", row->name);
 		if (row->success < 200 || row->success > 299)
 			fail_msg("%s: success %d", row->name, row->success);

@@ -43,9 +43,12 @@ int main(void)
 	const struct api_field_row *fields = api_fields(&count);
 
 	puts("{\"operations\": [");
-	for (unsigned op = 0; op < API_OP_COUNT; op++) {
+	for (unsigned op = 0, any = 0; op < API_OP_COUNT; op++) {
+		/* RFC 7644's own are no part of the vendor's contract. */
+		if (api_op((enum api_op)op)->host == API_HOST_SCIM)
+			continue;
+		puts(any++ ? "," : "");
 		print_operation(api_op((enum api_op)op));
-		puts(op + 1 < API_OP_COUNT ? "," : "");
 	}
 	puts("], \"fields\": [");
 	for (size_t i = 0; i < count; i++) {
