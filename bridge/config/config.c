@@ -584,6 +584,8 @@ static void check_genesys(struct loader *load)
 	const char *urls[] = { load->config->target.api_url, load->config->target.login_url };
 	static const char *const names[] = { "target.api_url", "target.login_url" };
 
+	check_secret(load, &load->config->target.secret, "target.client_secret", true);
+	need(load, load->config->target.client_id, "target.client_id", "missing");
 	need(load, region || (urls[0] && urls[1]), "target.region",
 	     "missing; for example mypurecloud.de");
 	need(load,
@@ -593,8 +595,6 @@ static void check_genesys(struct loader *load)
 	for (size_t i = 0; i < 2; i++)
 		need(load, !urls[i] || is_address(urls[i]), names[i],
 		     "an address begins with https:// or http://");
-	check_secret(load, &load->config->target.secret, "target.client_secret", true);
-	need(load, load->config->target.client_id, "target.client_id", "missing");
 }
 
 static void check_login(struct loader *load)

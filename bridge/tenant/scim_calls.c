@@ -46,6 +46,9 @@ void service_user_ops(const struct plan *plan, const uint32_t *steps, unsigned c
 			ret[i].op = SCIM_OP_REPLACE;
 			ret[i].field.value = account_id(plan, step->manager - 1);
 		}
+		/* The RFC has a replace of nothing for an add; not all services do. */
+		if (ret[i].op == SCIM_OP_REPLACE && !step->old_text)
+			ret[i].op = SCIM_OP_ADD;
 	}
 }
 
@@ -65,9 +68,23 @@ static void make_path(const struct service_profile *profile, const struct scim_p
 
 	buf_clear(path);
 	scim_patch_path(op, path);
+	/* A manager is an object, and there may be none yet that ".value" could be in. */
+	if (op->field.attr == SCIM_ATTR_MANAGER)
+		path->data[path->len -= sizeof(".value") - 1] = '\0';
 	if (profile->extension_dot && path->len > sizeof(urn) - 1 &&
 	    !memcmp(path->data, urn, sizeof(urn) - 1))
 		path->data[sizeof(urn) - 2] = '.';
+}
+
+static void write_value(const struct scim_patch_op *op, struct json_out *out)
+{
+	if (op->field.attr == SCIM_ATTR_MANAGER) {
+		json_out_object(out);
+		json_out_member(out, "value", op->field.value);
+		json_out_object_end(out);
+	} else {
+		scim_value_write((enum scim_attr)op->field.attr, op->field.value, out);
+	}
 }
 
 static void begin_patch(struct json_out *out)
@@ -104,7 +121,7 @@ static void write_op(const struct service_profile *profile, const struct scim_pa
 		json_out_array_end(out);
 	} else if (op->op != SCIM_OP_REMOVE) {
 		json_out_key(out, "value");
-		scim_value_write(attr, op->field.value, out);
+		write_value(op, out);
 	}
 	json_out_object_end(out);
 }
@@ -122,8 +139,7 @@ static void write_pathless(const struct service_profile *profile,
 		for (unsigned i = 0; i < count; i++) {
 			make_path(profile, &ops[i], path);
 			json_out_key(out, path->data);
-			scim_value_write((enum scim_attr)ops[i].field.attr,
-					 ops[i].field.value, out);
+			write_value(&ops[i], out);
 		}
 		json_out_object_end(out);
 	} else {
@@ -145,7 +161,7 @@ bool service_can_patch(const struct service_profile *profile, const struct scim_
 	if (!profile->patch)
 		return false;
 	for (unsigned i = 0; profile->path_form != PATH_EACH && i < count; i++)
-		if (ops[i].op != SCIM_OP_REPLACE ||
+		if (ops[i].op == SCIM_OP_REMOVE ||
 		    scim_attr((enum scim_attr)ops[i].field.attr)->multi)
 			return false; /* that can't be said without a path */
 	return profile->path_form != PATH_EACH || !profile->patch_ops_max ||
