@@ -69,6 +69,7 @@ struct service_profile {
 	enum service_paging paging;
 	bool total_is_page;    /* totalResults is the length of the page */
 	bool attributes;       /* the parameter is taken */
+	bool filter_names;     /* userName eq "x" finds one, whatever the case */
 	bool inactive_apart;   /* users who are not active are listed by a filter only */
 	bool group_filter;     /* groups are listed with a filter only */
 	enum service_members members;
@@ -210,7 +211,8 @@ int service_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 			  struct present *present, struct err *err);
 int service_read_external_ids(struct tenant *tenant, struct present *present,
 			      const uint32_t *accounts, unsigned count, struct err *err);
-int service_read_deleted(struct tenant *tenant, struct present *present, struct err *err);
+int service_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
+			 struct present *present, struct err *err);
 void service_make_calls(struct tenant *tenant, const struct plan *plan, unsigned wave,
 			const unsigned char *blocked, struct arena *mem, struct calls *calls);
 int service_send(struct tenant *tenant, const struct plan *plan, struct call *calls,

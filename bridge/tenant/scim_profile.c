@@ -42,6 +42,7 @@ static const struct row {
 	{ "paging", ROW_WORD, AT(paging), { "index", "number", "cursor" } },
 	{ "totalIsPage", ROW_BOOL, AT(total_is_page), { NULL } },
 	{ "attributes", ROW_BOOL, AT(attributes), { NULL } },
+	{ "filterNames", ROW_BOOL, AT(filter_names), { NULL } },
 	{ "inactiveApart", ROW_BOOL, AT(inactive_apart), { NULL } },
 	{ "groupFilter", ROW_BOOL, AT(group_filter), { NULL } },
 	{ "members", ROW_WORD, AT(members), { "inGroup", "inUser", "byFilter" } },

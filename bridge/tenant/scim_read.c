@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scim/base/json.h"
+#include "scim/filter.h"
 #include "scim/base/vec.h"
 
 #include "scim/base/banned.h"
@@ -364,6 +365,94 @@ static int read_users(struct user_reader *reader, const char *filter, const char
 	return -1;
 }
 
+/* ---- some users ---- */
+
+struct look_up {
+	struct user_reader *reader;
+	struct err *err;
+};
+
+static void looked_up(void *ctx, const struct service_answer *answer)
+{
+	struct look_up *look = ctx;
+	struct err err = ERR_INIT;
+	char text[ERR_FORMAT_MAX];
+	bool again = false;
+
+	/* Gone: it is not there, and whoever is linked to it is listed. */
+	if (answer->status == 404 || answer->status == 410)
+		return;
+	if (!service_ok(answer)) {
+		err_set(look->err, answer->err.kind, "%s", answer->err.text);
+	} else if (read_user(look->reader, answer->body, &again, &err)) {
+		service_err(look->err, API_STD_USER, answer->correlation_id, ERR_PROTOCOL,
+			    err_format(&err, text, sizeof(text)));
+	}
+}
+
+/*
+ * Accounts that the state knows and that no list has shown: some services list only who is
+ * active, or only what they think is ours.
+ */
+static int read_known(struct user_reader *reader, const struct tenant_need *need,
+		      struct err *err)
+{
+	struct service_request request = service_request(API_STD_USER);
+	struct look_up look = { reader, err };
+
+	request.done = looked_up;
+	request.ctx = &look;
+	for (size_t i = 0; i < need->account_count; i++) {
+		if (map_get(&reader->present->by_id, slice_str(need->account_ids[i]), NULL))
+			continue;
+		request.id = need->account_ids[i];
+		service_start(reader->service, &request);
+	}
+	service_wait(reader->service);
+	return err->kind ? -1 : 0;
+}
+
+/* Whoever has one of these login names, one request each. */
+static int read_named(struct user_reader *reader, const struct tenant_whom *whom,
+		      struct err *err)
+{
+	struct buf filter, query;
+	int status = 0;
+
+	buf_init(&filter, 65536);
+	buf_init(&query, 65536 * 3);
+	for (size_t i = 0; !status && i < whom->user_name_count; i++) {
+		buf_clear(&filter);
+		buf_clear(&query);
+		scim_filter_quote(&filter, "userName", "eq", slice_str(whom->user_names[i]));
+		buf_addstr(&query, "&filter=");
+		buf_addurl(&query, filter.data, filter.len);
+		status = read_users(reader, query.data, "users of one name", err);
+	}
+	buf_release(&filter);
+	buf_release(&query);
+	return status;
+}
+
+/* Some people alone: by filters where those are known to work and to be fewer requests. */
+static bool by_name(const struct service *s, const struct tenant_need *need)
+{
+	unsigned long pages;
+
+	if (!need->whom || !s->profile.filter_names)
+		return false;
+	pages = need->whom->linked / s->set.page_size + 1;
+	return need->whom->user_name_count + need->account_count <= pages;
+}
+
+static int read_all(struct user_reader *reader, struct err *err)
+{
+	if (read_users(reader, NULL, "users", err))
+		return -1;
+	return !reader->service->profile.inactive_apart ?
+		       0 : read_users(reader, "&filter=active%20eq%20false", "inactive users", err);
+}
+
 int service_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 			  struct present *present, struct err *err)
 {
@@ -371,14 +460,13 @@ int service_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 	struct user_reader reader = { .service = s, .present = present };
 	int result;
 
-	(void)need;
 	arena_init(&reader.scratch);
 	/* Not one member in any group: it may be the users who are shown with theirs. */
 	reader.user_groups = s->profile.members == MEMBERS_IN_USER || !s->members.count;
-	result = read_users(&reader, NULL, "users", err);
-	if (!result && s->profile.inactive_apart)
-		result = read_users(&reader, "&filter=active%20eq%20false", "inactive users",
-				    err);
+	result = by_name(s, need) ? read_named(&reader, need->whom, err)
+				  : read_all(&reader, err);
+	if (!result)
+		result = read_known(&reader, need, err);
 	if (!result) {
 		take_members(&reader);
 		put_held(&reader);
@@ -403,9 +491,12 @@ int service_read_external_ids(struct tenant *tenant, struct present *present,
 }
 
 /* SCIM knows none: what is deleted is gone (RFC 7644 section 3.6). */
-int service_read_deleted(struct tenant *tenant, struct present *present, struct err *err)
+int service_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
+			 struct present *present, struct err *err)
 {
 	(void)tenant;
+	(void)user_names;
+	(void)count;
 	(void)err;
 	present->deleted_read = true;
 	return 0;
