@@ -496,11 +496,15 @@ static enum exit_code load_state(struct run *run)
 /* Calls per operation that apply would make, by the same function that makes them. */
 static void estimate(struct run *run)
 {
+	double budget = run->tenant && run->tenant->ops->budget ?
+				run->tenant->ops->budget(run->tenant) :
+				0;
 	unsigned char *blocked = arena_array(&run->mem, run->plan.people.count + 1, 1);
 	struct arena mem = ARENA_INIT;
 
 	_Static_assert(API_OP_COUNT <= sizeof(run->plan.calls) / sizeof(run->plan.calls[0]),
 		       "room for each operation");
+	run->plan.calls_per_minute = (unsigned long)(budget + 0.5);
 	for (unsigned wave = 0; wave < STEP_WAVES && run->plan.steps.count; wave++) {
 		struct calls calls = { 0 };
 

@@ -53,9 +53,8 @@ static bool confirmed(const struct run *run)
 static void on_progress(void *ctx, unsigned long done, unsigned long steps,
 			unsigned long calls)
 {
-	(void)ctx;
-	(void)calls;
-	report_progress(stderr, "applying", done, steps);
+	(void)steps;
+	report_apply_progress(ctx, done, calls, stderr);
 }
 
 /* What can not be pruned today is pruned tomorrow. */
@@ -79,6 +78,7 @@ static enum exit_code apply_now(struct run *run, const struct report_options *re
 		.plan = &run->plan, .tenant = run->tenant, .state = run->state,
 		.clock = run->clock, .stop = &stop_asked,
 		.progress = run->progress ? on_progress : NULL,
+		.progress_ctx = &run->plan,
 	};
 	struct apply_result result;
 	struct err err = ERR_INIT;
@@ -147,7 +147,6 @@ static enum exit_code plan_and_apply(struct run *run, const struct cli_args *arg
 	struct report_options report = {
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-		.rate_per_minute = run->config->target.rate_per_minute,
 	};
 	enum exit_code code = run_plan(run, args, true);
 
@@ -207,7 +206,6 @@ static enum exit_code apply_saved(struct run *run, const struct cli_args *args,
 	struct report_options report = {
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-		.rate_per_minute = run->config->target.rate_per_minute,
 	};
 	enum exit_code code = run_saved_plan(run, saved);
 

@@ -28,7 +28,6 @@ static int print_plan(struct run *run, const struct cli_args *args, bool json)
 	struct report_options report = {
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-		.rate_per_minute = run->config->target.rate_per_minute,
 	};
 	const char *path = cli_value(args, "output");
 	struct err err = ERR_INIT;

@@ -159,6 +159,7 @@ struct plan {
 	struct verdict directory, tenant;
 	const char *const *places;      /* text of each origin_id: "agents.yaml:14:9 (agents)" */
 	unsigned long calls[API_OP_COUNT]; /* estimate by enum api_op, filled by run.c */
+	unsigned long calls_per_minute; /* present budget: rate, the tenant's word, share; 0 = none */
 	/* Recorded assignments that are wanted no more and that nobody holds: forget them. */
 	VEC(struct plan_forget) forgets;
 	/* Wanted and held, and ours though not recorded (rows 7 and 8): record them. */

@@ -184,6 +184,7 @@ static void put_sums(struct json_out *out, const struct plan *plan)
 		if (plan->calls[op])
 			json_out_member_int(out, api_op(op)->name, (int64_t)plan->calls[op]);
 	json_out_object_end(out);
+	json_out_member_int(out, "callsPerMinute", (int64_t)plan->calls_per_minute);
 }
 
 /* SHA-256 of what stands in the buffer, as its last member. */

@@ -420,6 +420,8 @@ static bool read_scalar(struct reader *r, struct slice key)
 		plan->accounts_foreign = get_count(r);
 	else if (slice_eq_str(key, "foundLeft"))
 		plan->found_left = get_count(r);
+	else if (slice_eq_str(key, "callsPerMinute"))
+		plan->calls_per_minute = get_count(r);
 	else if (slice_eq_str(key, "refused"))
 		plan->refused = get_bool(r);
 	else

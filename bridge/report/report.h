@@ -18,7 +18,6 @@
 struct report_options {
 	bool color;
 	unsigned people_max;       /* shown in full; 0 = all */
-	unsigned rate_per_minute;  /* calls, for the estimate; 0 = no limit */
 };
 
 void report_plan_text(const struct plan *plan, const struct report_options *options,
@@ -53,6 +52,14 @@ struct explain_report {
 };
 void report_explain_text(const struct explain_report *report, FILE *out);
 void report_explain_json(const struct explain_report *report, struct buf *out);
+
+/* Calls by operation, the most first, and the time they take; nothing when there are none. */
+void report_calls_text(const struct plan *plan, FILE *out);
+/* "40 s", "6 min", "2 h 5 min" for so many calls; per_minute > 0. */
+void report_duration(unsigned long calls, unsigned long per_minute, char out[32]);
+/* Steps done, and the time that the calls left to make will take, as a progress line. */
+void report_apply_progress(const struct plan *plan, unsigned long steps_done,
+			   unsigned long calls_done, FILE *out);
 
 /* `done` of `total` as one line on a terminal, drawn over the last one. */
 void report_progress(FILE *out, const char *what, uint64_t done, uint64_t total);

@@ -256,11 +256,8 @@ static void put_limits(const struct painter *p, const struct plan *plan)
 	}
 }
 
-static void put_sums(const struct painter *p, const struct plan *plan,
-		     const struct report_options *options)
+static void put_sums(const struct painter *p, const struct plan *plan)
 {
-	unsigned long calls = 0;
-
 	fprintf(p->out, "\n");
 	if (plan->steps.count == 0)
 		fprintf(p->out, "Nothing to do: %lu %s as they should be.\n",
@@ -285,16 +282,7 @@ static void put_sums(const struct painter *p, const struct plan *plan,
 					       "things that adopted accounts"),
 			noun(plan->found_left, "is", "are"));
 	put_limits(p, plan);
-	for (int op = 0; op < API_OP_COUNT; op++)
-		calls += plan->calls[op];
-	if (calls) {
-		fprintf(p->out, "  %lu %s to the tenant", calls, noun(calls, "call", "calls"));
-		if (options->rate_per_minute)
-			fprintf(p->out, ", about %lu min at %u a minute",
-				(calls + options->rate_per_minute - 1) / options->rate_per_minute,
-				options->rate_per_minute);
-		fputc('\n', p->out);
-	}
+	report_calls_text(plan, p->out);
 	/* A long plan has scrolled the reasons away. */
 	if (plan->refused)
 		fprintf(p->out, "%sRefused, nothing is applied:%s the reasons stand at the top.\n",
@@ -309,7 +297,7 @@ void report_plan_text(const struct plan *plan, const struct report_options *opti
 	put_head(&p, plan);
 	put_skips(&p, plan, options);
 	put_people(&p, plan, options);
-	put_sums(&p, plan, options);
+	put_sums(&p, plan);
 }
 
 /* --- result ------------------------------------------------------------------------------ */

@@ -622,6 +622,11 @@ static void copy_settings(struct genesys *g, const struct genesys_settings *from
 	g->set.privileged_roles = names;
 }
 
+static double genesys_budget(const struct tenant *tenant)
+{
+	return pace_per_minute(&((const struct genesys *)tenant)->pace);
+}
+
 static const struct tenant_ops ops = {
 	.kind = "genesys",
 	.read_catalogue = genesys_read_catalogue,
@@ -632,6 +637,7 @@ static const struct tenant_ops ops = {
 	.send = genesys_send,
 	.settle = genesys_settle,
 	.check = genesys_check,
+	.budget = genesys_budget,
 	.counters = genesys_counters,
 	.free = genesys_free,
 };

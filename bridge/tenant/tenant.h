@@ -104,6 +104,8 @@ struct tenant_ops {
 	 */
 	void (*check)(struct tenant *tenant, const struct tenant_look *look,
 		      struct findings *findings);
+	/* Calls a minute that may be sent at present; 0 = not throttled. May be NULL. */
+	double (*budget)(const struct tenant *tenant);
 	/* Calls sent so far by operation (enum api_op), retries included; 429s met. */
 	void (*counters)(const struct tenant *tenant, uint64_t by_op[API_OP_COUNT],
 			 uint64_t *ret_429);

@@ -65,6 +65,7 @@ static void name_it(struct scene *scene)
 	plan->inputs = "0123";
 	vec_push(&plan->selected, "uid=a");
 	plan->calls[API_SCIM_PATCH] = 3;
+	plan->calls_per_minute = 240;
 	plan->part = true;
 	plan->touched = 7;
 	verdict_spoil(&plan->tenant, "members of queue Q1: 3 came of 5");

@@ -110,15 +110,15 @@ static void setup(struct scene *scene, const char *which)
 static const struct {
 	const char *file, *which;
 	struct report_options options;
-	unsigned long calls;
+	unsigned long calls, per_minute;
 } texts[] = {
-	{ "plan.txt", "company", { .rate_per_minute = 300 }, 301 },
-	{ "plan-color.txt", "company", { .color = true }, 1 },
-	{ "plan-first.txt", "company", { .people_max = 1 }, 12 },
-	{ "plan-refused.txt", "refused", { .people_max = 2 }, 0 },
-	{ "plan-near.txt", "near", { .people_max = 1 }, 0 },
-	{ "plan-empty.txt", "empty", { 0 }, 0 },
-	{ "plan-hostile.txt", "hostile", { 0 }, 0 },
+	{ "plan.txt", "company", { 0 }, 301, 300 },
+	{ "plan-color.txt", "company", { .color = true }, 1, 0 },
+	{ "plan-first.txt", "company", { .people_max = 1 }, 12, 0 },
+	{ "plan-refused.txt", "refused", { .people_max = 2 }, 0, 0 },
+	{ "plan-near.txt", "near", { .people_max = 1 }, 0, 0 },
+	{ "plan-empty.txt", "empty", { 0 }, 0, 0 },
+	{ "plan-hostile.txt", "hostile", { 0 }, 0, 0 },
 };
 
 static void each_text(void **unused)
@@ -132,6 +132,8 @@ static void each_text(void **unused)
 
 		setup(&scene, texts[i].which);
 		scene.plan.calls[API_SCIM_PATCH] = texts[i].calls;
+		scene.plan.calls[API_SKILLS_PATCH] = 2 * texts[i].per_minute;
+		scene.plan.calls_per_minute = texts[i].per_minute;
 		report_plan_text(&scene.plan, &texts[i].options, out);
 		fclose(out);
 		compare(texts[i].file, text, len);
@@ -260,6 +262,7 @@ static void each_json(void **unused)
 
 		setup(&scene, rows[i].which);
 		scene.plan.calls[API_SCIM_PATCH] = 7;
+		scene.plan.calls_per_minute = 240;
 		buf_init(&text, 1 << 20);
 		report_plan_json(&scene.plan, &text);
 		check_json(&scene.plan, &text);
@@ -267,6 +270,29 @@ static void each_json(void **unused)
 		compare(rows[i].file, text.data, text.len);
 		buf_release(&text);
 		scene_release(&scene);
+	}
+}
+
+/* What calls cost in time: rounded up, in words of the right size. */
+static void durations(void **unused)
+{
+	static const struct {
+		unsigned long calls, per_minute;
+		const char *text;
+	} rows[] = {
+		{ 1, 300, "1 s" },        { 7, 1000000, "1 s" },     { 300, 300, "60 s" },
+		{ 450, 300, "90 s" },     { 451, 300, "2 min" },     { 3000, 300, "10 min" },
+		{ 35995, 300, "120 min" }, { 36000, 300, "2 h 0 min" }, { 100000, 240, "6 h 56 min" },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[32];
+
+		report_duration(rows[i].calls, rows[i].per_minute, text);
+		if (strcmp(text, rows[i].text) != 0)
+			fail_msg("%lu calls at %lu: %s, expected %s", rows[i].calls,
+				 rows[i].per_minute, text, rows[i].text);
 	}
 }
 
@@ -365,6 +391,7 @@ int main(void)
 		cmocka_unit_test(each_text),       cmocka_unit_test(hostile_text_is_harmless),
 		cmocka_unit_test(columns_line_up), cmocka_unit_test(each_json),
 		cmocka_unit_test(each_result),     cmocka_unit_test(progress),
+		cmocka_unit_test(durations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
