@@ -124,8 +124,12 @@ static void describe_refusal(enum api_op op, struct genesys_answer *answer,
 		snprintf(words, sizeof(words), "%d, a redirect, which is not followed; is the "
 			 "address in the settings right?", answer->status);
 	else if (answer->status == 403 && *permission)
-		snprintf(words, sizeof(words), "403 %s: the client needs %s", answer->code,
-			 permission);
+		snprintf(words, sizeof(words), "403 %s: the client needs %s there; dirbridge "
+			 "check --online names all that is missing", answer->code, permission);
+	else if (answer->status == 403)
+		/* The contract names none for this operation; the tenant's own words may. */
+		snprintf(words, sizeof(words), "403 %s%s%.100s; dirbridge check --permissions lists "
+			 "what the client needs", answer->code, message[0] ? ": " : "", message);
 	else
 		snprintf(words, sizeof(words), "%d%s%s%s%s", answer->status,
 			 answer->code[0] ? " " : "", answer->code, message[0] ? ": " : "",
