@@ -62,6 +62,22 @@ static const char *const words[API_OP_COUNT] = {
 	[API_TEAM_REMOVE] = "people removed from a team",
 	[API_UNIT_MOVE] = "people moved into a management unit",
 	[API_WORK_PLANS_PATCH] = "work plans assigned",
+	/* any SCIM service */
+	[API_STD_CONFIG] = "what the service can do read",
+	[API_STD_SCHEMAS] = "schemas of the service read",
+	[API_STD_USERS] = "pages of users read",
+	[API_STD_USER] = "one user read",
+	[API_STD_USER_CREATE] = "user created",
+	[API_STD_USER_PATCH] = "user changed",
+	[API_STD_USER_PUT] = "user written whole",
+	[API_STD_USER_DELETE] = "user deleted",
+	[API_STD_GROUPS] = "pages of groups read",
+	[API_STD_GROUP] = "one group read",
+	[API_STD_GROUP_CREATE] = "group created",
+	[API_STD_GROUP_PATCH] = "members of a group changed",
+	[API_STD_GROUP_PUT] = "group written whole",
+	[API_STD_GROUP_DELETE] = "group deleted",
+	[API_STD_BULK] = "many changes in one call",
 };
 
 const char *api_words(enum api_op op)
