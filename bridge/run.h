@@ -53,6 +53,7 @@ struct run {
 	struct plan_part part;
 	VEC(struct recorded_held) held; /* of part */
 	VEC(struct plan_manager) managers; /* of people looked at, who are not themselves */
+	unsigned long outcomes[STEP_KIND_COUNT][OUTCOME_COUNT]; /* of an apply */
 	bool progress;             /* a progress line on stderr */
 	bool explain;              /* keep how each person read came to their record */
 	struct explainer *explainer;       /* then: while the directory is read */

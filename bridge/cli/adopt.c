@@ -168,7 +168,7 @@ static int write_list(const struct run *run, const struct adoptions *list, const
 				 ? "ACCOUNT" : run->present.accounts.items[adoption->account].id,
 			 adoption->record->id);
 	}
-	status = cli_write_file(path, &text, err);
+	status = cli_write_file(path, &text, 0600, err);
 	buf_release(&text);
 	return status;
 }
@@ -480,7 +480,7 @@ static int print_found(struct run *run, const struct cli_args *args,
 		buf_addf(&text, "\n#%s\n", thing_key(run, thing->who, thing->held));
 	}
 	if (path)
-		status = cli_write_file(path, &text, err);
+		status = cli_write_file(path, &text, 0600, err);
 	buf_release(&text);
 	return status;
 }

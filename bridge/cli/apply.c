@@ -5,6 +5,7 @@
 
 #include "bridge/cli/approval.h"
 #include "bridge/log.h"
+#include "bridge/metrics.h"
 #include "bridge/report/plan_file.h"
 #include "bridge/run.h"
 
@@ -86,6 +87,8 @@ static enum exit_code apply_now(struct run *run, const struct report_options *re
 
 	catch_signals();
 	status = apply_plan(&apply, &run->mem, &result, &err);
+	for (size_t i = 0; i < run->plan.steps.count; i++)
+		run->outcomes[run->plan.steps.items[i].kind][result.outcomes[i]]++;
 	if (run->progress)
 		report_progress_end(stderr);
 	if (json) {
@@ -130,7 +133,7 @@ static void save_refused(struct run *run)
 	buf_init(&path, 65536);
 	buf_addf(&path, "%s.refused.json", run->config->state_file);
 	report_plan_json(&run->plan, &text);
-	if (cli_write_file(path.data, &text, &err))
+	if (cli_write_file(path.data, &text, 0600, &err))
 		cli_say_error(&err);
 	else if (exceeded)
 		fprintf(stderr, "dirbridge: the plan is saved: dirbridge show %s; if it is right, "
@@ -306,6 +309,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		code = args.operands.count ? apply_file(&run, &args, args.operands.items[0])
 					   : apply_fresh(&run, &args);
 	}
+	metrics_write(&run, code);
 	run_release(&run);
 	cli_args_release(&args);
 	return code;

@@ -110,7 +110,7 @@ int approval_write(const char *plan_file, const char hash[DIGEST_TEXT],
 	status = sign_make(private_key_file, text.data, text.len, signature, err);
 	if (status == 0) {
 		buf_addf(&text, SIGNATURE "%s\"}\n", signature);
-		status = cli_write_file(path.data, &text, err);
+		status = cli_write_file(path.data, &text, 0600, err);
 	}
 	buf_release(&text);
 	buf_release(&path);

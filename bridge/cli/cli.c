@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "scim/base/banned.h"
@@ -295,7 +296,7 @@ void cli_say_diags(const struct diags *diags)
 		fprintf(stderr, "dirbridge: and %zu more\n", diags->total - diags->count);
 }
 
-int cli_write_file(const char *path, const struct buf *text, struct err *err)
+int cli_write_file(const char *path, const struct buf *text, unsigned mode, struct err *err)
 {
 	struct buf aside;
 	int fd, status = -1;
@@ -303,7 +304,7 @@ int cli_write_file(const char *path, const struct buf *text, struct err *err)
 
 	buf_init(&aside, 65536);
 	buf_addf(&aside, "%s.new", path);
-	fd = open(aside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = open(aside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0) {
 		err_set(err, ERR_IO, "cannot write %s: %s", aside.data, strerror(errno));
 		goto out;
@@ -317,7 +318,7 @@ int cli_write_file(const char *path, const struct buf *text, struct err *err)
 		}
 		at += (size_t)n;
 	}
-	if (fsync(fd) || rename(aside.data, path)) {
+	if (fchmod(fd, mode) || fsync(fd) || rename(aside.data, path)) {
 		err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(errno));
 		goto out;
 	}

@@ -79,8 +79,8 @@ const struct cli_command *const *cli_commands(size_t *ret_count);
 extern const struct cli_command cli_adopt, cli_check, cli_eval, cli_explain, cli_plan, cli_show,
 	cli_approve, cli_apply, cli_backup, cli_runs, cli_snapshot, cli_status, cli_test;
 
-/* A file with mode 0600, written aside and renamed: nobody reads half of it. */
-int cli_write_file(const char *path, const struct buf *text, struct err *err);
+/* Written aside and renamed: nobody reads half of it. `mode` is 0600 unless others may read. */
+int cli_write_file(const char *path, const struct buf *text, unsigned mode, struct err *err);
 
 /* "dirbridge: " + text on stderr, whatever the log settings. */
 void cli_say_error(const struct err *err);

@@ -37,7 +37,7 @@ static int print_plan(struct run *run, const struct cli_args *args, bool json)
 	buf_init(&text, PLAN_FILE_BYTES_MAX);
 	if (json || path)
 		report_plan_json(&run->plan, &text);
-	if (path && cli_write_file(path, &text, &err)) {
+	if (path && cli_write_file(path, &text, 0600, &err)) {
 		cli_say_error(&err);
 		status = -1;
 	}

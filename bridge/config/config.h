@@ -112,6 +112,7 @@ struct config {
 	struct {
 		unsigned expires_h;
 	} plan;
+	const char *metrics_file; /* NULL = none */
 	const char *approval_key_file; /* NULL = none is needed */
 	struct {
 		struct config_texts roles, accounts;
