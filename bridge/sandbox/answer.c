@@ -89,6 +89,13 @@ void refuse_scim(struct call *call, int status, enum scim_error_type type, const
 	scim_error_write(&error, &call->out);
 }
 
+/* (facts, section 2: "Version conflict") */
+void refuse_version(struct call *call, const char *what)
+{
+	refuse_platform(call, 409, "general.conflict", "The version supplied does not match "
+			"the current version of the %s", what);
+}
+
 void refuse_too_many(struct call *call, unsigned retry_after_s)
 {
 	call->sandbox->throttled++;
@@ -103,7 +110,7 @@ struct user *call_user(struct call *call, struct slice id)
 	struct user *user = store_user(call->store, id);
 
 	if (user && user->state != USER_DELETED)
-		return user;
+		return permitted_user(call, user) ? user : NULL;
 	if (call->scim)
 		refuse_scim(call, 404, SCIM_ERROR_NONE, "user %.*s not found", SLICE_FMT(id));
 	else
@@ -118,6 +125,25 @@ void write_ref(struct json_out *out, const char *key, const struct item *item)
 	json_out_member(out, "id", item->id);
 	json_out_member(out, "name", item->name);
 	json_out_object_end(out);
+}
+
+static const char *const item_names[ITEM_KIND_COUNT] = {
+	[ITEM_DIVISION] = "division", [ITEM_ROLE] = "role",
+	[ITEM_SKILL] = "skill",	      [ITEM_LANGUAGE] = "language",
+	[ITEM_GROUP] = "group",	      [ITEM_QUEUE] = "queue",
+	[ITEM_LOCATION] = "location", [ITEM_TEAM] = "team",
+	[ITEM_UNIT] = "management unit", [ITEM_WORK_PLAN] = "work plan",
+};
+
+struct item *call_item(struct call *call, enum item_kind kind, struct slice id)
+{
+	struct item *item = store_item(call->store, kind, id);
+
+	if (item)
+		return permitted_item(call, item) ? item : NULL;
+	refuse_platform(call, 404, "not.found", "%s %.*s not found", item_names[kind],
+			SLICE_FMT(id));
+	return NULL;
 }
 
 /* ---- pages ---- */
@@ -187,4 +213,86 @@ void page_write(struct call *call, const struct page *page, enum page_form form)
 	}
 	if (form != PAGE_NO_TOTAL)
 		json_out_member_int(out, "pageCount", (int64_t)pages);
+}
+
+/* ---- pages by cursor ---- */
+
+static bool read_hex(struct slice text, size_t *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*ret = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		const char *digit = memchr(digits, text.data[i], 16);
+
+		if (!digit)
+			return false;
+		*ret = *ret << 4 | (size_t)(digit - digits);
+	}
+	return true;
+}
+
+bool cursor_read(struct call *call, const char *name, unsigned size_max, struct page *page)
+{
+	struct slice cursor = query_get(call, name);
+	size_t place = 0;
+
+	if (!query_number(call, "pageSize", 25, 1, size_max, &page->size))
+		return false;
+	page->first = 0;
+	if (!cursor.data)
+		return true;
+	if (cursor.len >= 2 && cursor.len <= 9 && cursor.data[0] == 'c' &&
+	    read_hex(slice_of(cursor.data + 1, cursor.len - 1), &place)) {
+		page->first = place;
+		return true;
+	}
+	refuse_platform(call, 400, "invalid.value", "%s is no cursor of this list", name);
+	return false;
+}
+
+void cursor_of(struct page *page, size_t total)
+{
+	page->total = total;
+	if (page->first > total)
+		page->first = total;
+	page->end = total - page->first > page->size ? page->first + page->size : total;
+}
+
+static void write_cursor_uri(struct call *call, const char *key, const char *name,
+			     const struct page *page, size_t place)
+{
+	struct buf buf;
+
+	buf_init(&buf, 65536);
+	buf_add(&buf, call->path.data, call->path.len);
+	buf_addf(&buf, "?pageSize=%u", page->size);
+	if (place)
+		buf_addf(&buf, "&%s=c%zx", name, place);
+	for (unsigned i = 0; i < call->param_count; i++) {
+		const struct param *param = &call->params[i];
+
+		if (slice_eq_str(param->name, "pageSize") || slice_eq_str(param->name, name))
+			continue;
+		buf_addch(&buf, '&');
+		buf_addurl(&buf, param->name.data, param->name.len);
+		buf_addch(&buf, '=');
+		buf_addurl(&buf, param->value.data, param->value.len);
+	}
+	if (!buf_failed(&buf))
+		json_out_member(&call->out, key, buf.data);
+	buf_release(&buf);
+}
+
+void cursor_write(struct call *call, const struct page *page, const char *name, bool bare)
+{
+	char cursor[24];
+
+	if (page->end < page->total) {
+		write_cursor_uri(call, "nextUri", name, page, page->end);
+		snprintf(cursor, sizeof(cursor), "c%zx", page->end);
+		if (bare)
+			json_out_member(&call->out, "cursor", cursor);
+	}
+	write_cursor_uri(call, "selfUri", name, page, page->first);
 }

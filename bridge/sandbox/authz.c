@@ -9,18 +9,17 @@
 /* How many a bulk call takes is stated nowhere (facts, section 6): the cautious figures. */
 #define ROLE_SUBJECTS_MAX 100
 #define ROLE_DIVISIONS_MAX 100
-#define BULKADD_PAIRS_MAX 50
+#define BULK_PAIRS_MAX 50
 #define MOVE_OBJECTS_MAX 100
 
-/* A division's number, ALL_DIVISIONS for "*", or NONE after 404. */
-static uint32_t call_division(struct call *call, struct slice id)
+uint32_t call_division(struct call *call, struct slice id)
 {
 	const struct item *division = store_item(call->store, ITEM_DIVISION, id);
 
 	if (slice_eq_str(id, "*"))
-		return ALL_DIVISIONS;
+		return permitted_division(call, ALL_DIVISIONS) ? ALL_DIVISIONS : NONE;
 	if (division)
-		return division->number;
+		return permitted_division(call, division->number) ? division->number : NONE;
 	refuse_platform(call, 404, "not.found", "division %.*s not found", SLICE_FMT(id));
 	return NONE;
 }
@@ -164,30 +163,82 @@ static bool read_pair(struct call *call, const json_t *pair, uint32_t *ret_role,
 	return *ret_division != NONE;
 }
 
-void op_subject_bulkadd(struct call *call)
+/* All pairs of a body checked, or false after a refusal. */
+static bool read_pairs(struct call *call, size_t least, size_t most, uint32_t **ret_roles,
+		       uint32_t **ret_divisions, size_t *ret_count)
 {
 	static const char *const names[] = { "grants", NULL };
 	const json_t *grants = json_object_get(call->body, "grants");
 	size_t count = json_array_size(grants);
-	uint32_t *roles, *divisions;
 
 	if (!body_members(call, call->body, names, "the body"))
-		return;
-	if (!json_is_array(grants) || !count || count > BULKADD_PAIRS_MAX) {
-		refuse_platform(call, 400, "bad.request", "grants must be an array of 1 to "
-				"%d pairs", BULKADD_PAIRS_MAX);
-		return;
+		return false;
+	if (!json_is_array(grants) || count < least || count > most) {
+		refuse_platform(call, 400, "bad.request", "grants must be an array of %zu to "
+				"%zu pairs", least, most);
+		return false;
 	}
 	if (!call_subject(call, call->ids[0]))
-		return;
-	roles = arena_array(&call->mem, count, sizeof(*roles));
-	divisions = arena_array(&call->mem, count, sizeof(*divisions));
+		return false;
+	*ret_roles = arena_array(&call->mem, count + 1, sizeof(**ret_roles));
+	*ret_divisions = arena_array(&call->mem, count + 1, sizeof(**ret_divisions));
+	*ret_count = count;
 	for (size_t i = 0; i < count; i++)
-		if (!read_pair(call, json_array_get(grants, i), &roles[i], &divisions[i]))
-			return;
+		if (!read_pair(call, json_array_get(grants, i), &(*ret_roles)[i],
+			       &(*ret_divisions)[i]))
+			return false;
+	return true;
+}
+
+void op_subject_bulkadd(struct call *call)
+{
+	uint32_t *roles, *divisions;
+	size_t count;
+
+	if (!read_pairs(call, 1, BULK_PAIRS_MAX, &roles, &divisions, &count))
+		return;
 	for (size_t i = 0; i < count; i++)
 		grant(call->store, call->ids[0].data, roles[i], divisions[i]);
 	answer_empty(call, 201);
+}
+
+/*
+ * The whole call fails when a role or division doesn't exist any more (facts, section 6);
+ * a pair that isn't granted is passed over.
+ */
+void op_subject_bulkremove(struct call *call)
+{
+	uint32_t *roles, *divisions;
+	size_t count;
+
+	if (!read_pairs(call, 1, BULK_PAIRS_MAX, &roles, &divisions, &count))
+		return;
+	for (size_t i = 0; i < count; i++)
+		store_revoke(call->store, call->ids[0].data, roles[i], divisions[i]);
+	answer_empty(call, 204);
+}
+
+/* Exactly these direct grants afterwards (facts, section 6); an empty list is none. */
+void op_subject_bulkreplace(struct call *call)
+{
+	struct store *store = call->store;
+	uint32_t *roles, *divisions;
+	size_t count;
+
+	if (!read_pairs(call, 0, BULK_PAIRS_MAX, &roles, &divisions, &count))
+		return;
+	for (size_t i = 0; i < store->grants.count; i++) {
+		const struct grant *one = &store->grants.items[i];
+		bool stays = one->gone || !slice_eq_str(call->ids[0], one->subject);
+
+		for (size_t k = 0; k < count && !stays; k++)
+			stays = one->role == roles[k] && one->division == divisions[k];
+		if (!stays)
+			store_revoke(store, one->subject, one->role, one->division);
+	}
+	for (size_t i = 0; i < count; i++)
+		grant(store, call->ids[0].data, roles[i], divisions[i]);
+	answer_empty(call, 200);
 }
 
 void op_grant_delete(struct call *call)

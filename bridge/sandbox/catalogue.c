@@ -14,6 +14,7 @@ static const struct {
 	{ API_ROLES, ITEM_ROLE, 100 },	       { API_DIVISIONS, ITEM_DIVISION, 100 },
 	{ API_SKILLS, ITEM_SKILL, 500 },       { API_LANGUAGES, ITEM_LANGUAGE, 500 },
 	{ API_GROUPS, ITEM_GROUP, 500 },       { API_QUEUES, ITEM_QUEUE, 500 },
+	{ API_LOCATIONS, ITEM_LOCATION, 100 },
 };
 #define LISTS (sizeof(lists) / sizeof(lists[0]))
 
@@ -93,6 +94,13 @@ static void write_item(struct call *call, enum item_kind kind, const struct item
 			write_ref(out, "division", divisions->items[item->division]);
 		json_out_member_int(out, "memberCount", (int64_t)item->members.count);
 		break;
+	case ITEM_LOCATION:
+		json_out_member(out, "state", "active");
+		json_out_member_int(out, "version", item->version);
+		break;
+	case ITEM_TEAM:
+	case ITEM_UNIT:
+	case ITEM_WORK_PLAN:
 	case ITEM_KIND_COUNT:
 		break;
 	}
@@ -125,16 +133,13 @@ void op_catalogue(struct call *call)
 /* No total and no pageCount in this one list (facts, section 2). */
 void op_queue_members(struct call *call)
 {
-	const struct item *queue = store_item(call->store, ITEM_QUEUE, call->ids[0]);
+	const struct item *queue = call_item(call, ITEM_QUEUE, call->ids[0]);
 	struct slice by = query_get(call, "memberBy");
 	struct json_out *out = &call->out;
 	struct page page;
 
-	if (!queue) {
-		refuse_platform(call, 404, "not.found", "queue %.*s not found",
-				SLICE_FMT(call->ids[0]));
+	if (!queue)
 		return;
-	}
 	if (by.data && !slice_eq_str(by, "user") && !slice_eq_str(by, "group")) {
 		refuse_platform(call, 400, "bad.request", "memberBy must be user or group");
 		return;

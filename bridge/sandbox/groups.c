@@ -12,12 +12,7 @@
 
 static struct item *call_group(struct call *call)
 {
-	struct item *group = store_item(call->store, ITEM_GROUP, call->ids[0]);
-
-	if (!group)
-		refuse_platform(call, 404, "not.found", "group %.*s not found",
-				SLICE_FMT(call->ids[0]));
-	return group;
+	return call_item(call, ITEM_GROUP, call->ids[0]);
 }
 
 static void accept(struct call *call, struct item *group, struct user *const *users,
@@ -27,7 +22,8 @@ static void accept(struct call *call, struct item *group, struct user *const *us
 
 	for (size_t i = 0; i < count; i++)
 		vec_push(&call->store->pending,
-			 ((struct pending){ due_us, group->number, users[i]->number, add }));
+			 ((struct pending){ due_us, ITEM_GROUP, group->number,
+					    users[i]->number, add, false }));
 	group->version++;
 	store_settle(call->store, call->mono_us);
 	answer_begin(call, 202);
@@ -48,8 +44,7 @@ static bool version_fits(struct call *call, const struct item *group)
 	}
 	if (json_integer_value(version) == group->version)
 		return true;
-	refuse_platform(call, 409, "general.conflict", "The version supplied does not match "
-			"the current version of the group");
+	refuse_version(call, "group");
 	return false;
 }
 
@@ -79,31 +74,9 @@ void op_group_add(struct call *call)
 void op_group_remove(struct call *call)
 {
 	struct item *group = call_group(call);
-	struct slice ids = query_get(call, "ids");
 	struct user *users[MEMBERS_MAX];
-	size_t count = 0;
+	size_t count;
 
-	if (!group)
-		return;
-	if (!ids.len) {
-		refuse_platform(call, 400, "bad.request", "ids must be given");
-		return;
-	}
-	while (ids.len) {
-		const char *comma = memchr(ids.data, ',', ids.len);
-		size_t len = comma ? (size_t)(comma - ids.data) : ids.len;
-
-		if (count == MEMBERS_MAX) {
-			refuse_platform(call, 400, "bad.request", "A maximum of %d members "
-					"are allowed per request", MEMBERS_MAX);
-			return;
-		}
-		users[count] = call_user(call, slice_of(ids.data, len));
-		if (!users[count++])
-			return;
-		ids = slice_of(ids.data + len, ids.len - len);
-		if (comma)
-			ids = slice_of(ids.data + 1, ids.len - 1);
-	}
-	accept(call, group, users, count, false);
+	if (group && query_users(call, "ids", MEMBERS_MAX, users, &count))
+		accept(call, group, users, count, false);
 }

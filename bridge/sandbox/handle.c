@@ -45,6 +45,34 @@ static const struct {
 	[API_GROUP_ADD] = { op_group_add, true, { NULL } },
 	[API_GROUP_REMOVE] = { op_group_remove, false, { "ids" } },
 	[API_QUEUE_CHANGE] = { op_queue_change, true, { "delete" } },
+	[API_LOCATIONS] = { op_catalogue, false, { "pageSize", "pageNumber" } },
+	[API_TEAMS] = { op_teams, false, { "pageSize", "after" } },
+	[API_UNITS] = { op_units, false, { NULL } },
+	[API_WORK_PLANS] = { op_work_plans, false, { NULL } },
+	[API_SKILL_CREATE] = { op_level_create, true, { NULL } },
+	[API_LANGUAGE_CREATE] = { op_level_create, true, { NULL } },
+	[API_SUBJECT_ME] = { op_subject_me, false, { "includeDuplicates" } },
+	[API_OAUTH_CLIENT] = { op_oauth_client, false, { NULL } },
+	[API_OAUTH_CLIENTS] = { op_oauth_clients, false, { NULL } },
+	[API_LIMITS] = { op_limits, false, { NULL } },
+	[API_SCIM_CONFIG] = { op_scim_config, false, { NULL } },
+	[API_USERS_QUERY] = { op_users_query, false, { "pageSize", "cursor", "expand",
+						       "state" } },
+	[API_USERS_SEARCH] = { op_users_search, true, { NULL } },
+	[API_USER] = { op_user, false, { "expand", "state" } },
+	[API_TEAM_MEMBERS] = { op_team_members, false, { "pageSize", "after" } },
+	[API_UNIT_USERS] = { op_unit_users, false, { NULL } },
+	[API_UNIT_OF] = { op_unit_of, false, { NULL } },
+	[API_WORK_PLANS_QUERY] = { op_work_plans_query, true, { NULL } },
+	[API_USER_PATCH] = { op_user_patch, true, { NULL } },
+	[API_TOKENS_DELETE] = { op_tokens_delete, false, { NULL } },
+	[API_SKILLS_PUT] = { op_skills_put, true, { NULL } },
+	[API_SUBJECT_BULKREMOVE] = { op_subject_bulkremove, true, { NULL } },
+	[API_SUBJECT_BULKREPLACE] = { op_subject_bulkreplace, true, { "subjectType" } },
+	[API_TEAM_ADD] = { op_team_add, true, { NULL } },
+	[API_TEAM_REMOVE] = { op_team_remove, false, { "id" } },
+	[API_UNIT_MOVE] = { op_unit_move, true, { NULL } },
+	[API_WORK_PLANS_PATCH] = { op_work_plans_patch, true, { NULL } },
 };
 
 /* ---- life ---- */
@@ -185,7 +213,8 @@ static void run_operation(struct call *call)
 {
 	for (unsigned i = 0; i < API_PATH_IDS_MAX; i++)
 		call->ids[i] = percent_decode(&call->mem, call->ids[i], false);
-	if (!query_parse(call) || !query_only(call, operations[call->op].queries))
+	if (!permitted(call) || !query_parse(call) ||
+	    !query_only(call, operations[call->op].queries))
 		return;
 	if (operations[call->op].body && !read_body(call))
 		return;

@@ -96,6 +96,8 @@ void refuse_platform(struct call *call, int status, const char *code, const char
 /* SCIM error. */
 void refuse_scim(struct call *call, int status, enum scim_error_type type, const char *fmt,
 		 ...) __attribute__((format(printf, 4, 5)));
+/* A stale version of a user or group. */
+void refuse_version(struct call *call, const char *what);
 /* 429 with Retry-After (facts, section 2). */
 void refuse_too_many(struct call *call, unsigned retry_after_s);
 
@@ -111,6 +113,9 @@ bool query_bool(struct call *call, const char *name, bool otherwise, bool *ret);
 /* A whole number in a range; `otherwise` when absent; false after a refusal. */
 bool query_number(struct call *call, const char *name, unsigned otherwise, unsigned min,
 		  unsigned max, unsigned *ret);
+/* The users of a list with commas, `most` at most, who are there. */
+bool query_users(struct call *call, const char *name, size_t most, struct user **users,
+		 size_t *ret_count);
 struct slice percent_decode(struct arena *mem, struct slice text, bool plus_is_space);
 
 /* ---- page.c: lists ---- */
@@ -136,6 +141,21 @@ bool body_members(struct call *call, const json_t *object, const char *const *na
 		  const char *where);
 bool body_text(struct call *call, const json_t *object, const char *name,
 	       const char *where, const char **ret);
+
+/* A whole number in a range; `otherwise` when absent. */
+bool body_number(struct call *call, const json_t *object, const char *name,
+		 unsigned otherwise, unsigned min, unsigned max, unsigned *ret);
+
+/* ---- users.c: users in the platform's form ---- */
+
+enum { EXPAND_SKILLS = 1, EXPAND_LANGUAGES = 2, EXPAND_GROUPS = 4, EXPAND_EMPLOYER = 8,
+       EXPAND_LOCATIONS = 16, EXPAND_TEAM = 32 };
+/* One value of `expand`; and all of a query. False after a refusal. */
+bool user_expansion(struct call *call, struct slice name, unsigned *expand);
+bool user_expand(struct call *call, unsigned *ret);
+/* The query's `state`; USER_STATE_COUNT = any. */
+bool user_state(struct call *call, enum user_state *ret);
+void user_write(struct call *call, const struct user *user, unsigned expand);
 
 /* ---- scim_user.c: users in SCIM's form ---- */
 
@@ -177,6 +197,16 @@ void draft_release(struct draft *draft);
 /* The fault that strikes this call, or NULL. */
 const struct fault *fault_next(struct sandbox *sandbox, enum api_op op);
 
+/* ---- perms.c: what the client may do; all false after 403 ---- */
+
+/* The operation at all; then with a user, in a division, with a queue, team or unit. */
+bool permitted(struct call *call);
+bool permitted_user(struct call *call, const struct user *user);
+bool permitted_division(struct call *call, uint32_t division);
+bool permitted_item(struct call *call, const struct item *item);
+/* All permissions that some operation needs, NULL at the end. */
+const char *const *permissions_known(struct arena *mem);
+
 /* ---- the operations ---- */
 
 void op_token(struct call *call);
@@ -201,11 +231,49 @@ void op_grant_delete(struct call *call);
 void op_group_add(struct call *call);
 void op_group_remove(struct call *call);
 void op_queue_change(struct call *call);
+void op_skills_put(struct call *call);
+void op_level_create(struct call *call);
+void op_subject_bulkremove(struct call *call);
+void op_subject_bulkreplace(struct call *call);
+void op_user(struct call *call);
+void op_user_patch(struct call *call);
+void op_users_query(struct call *call);
+void op_users_search(struct call *call);
+void op_teams(struct call *call);
+void op_team_members(struct call *call);
+void op_team_add(struct call *call);
+void op_team_remove(struct call *call);
+void op_units(struct call *call);
+void op_work_plans(struct call *call);
+void op_unit_users(struct call *call);
+void op_unit_of(struct call *call);
+void op_unit_move(struct call *call);
+void op_work_plans_query(struct call *call);
+void op_work_plans_patch(struct call *call);
+void op_subject_me(struct call *call);
+void op_oauth_client(struct call *call);
+void op_oauth_clients(struct call *call);
+void op_limits(struct call *call);
+void op_scim_config(struct call *call);
+void op_tokens_delete(struct call *call);
 
 /* ---- shared between operations ---- */
 
 /* A user who is there and not deleted, or NULL after 404. */
 struct user *call_user(struct call *call, struct slice id);
+/* A division's number, ALL_DIVISIONS for "*", or NONE after 404. */
+uint32_t call_division(struct call *call, struct slice id);
+/* An item named in the path, or NULL after 404. */
+struct item *call_item(struct call *call, enum item_kind kind, struct slice id);
+/*
+ * Cursor paging: read pageSize and the place behind `name` (after, cursor); then the page
+ * of a list of `total`. Cursors are places in hexadecimal behind a "c".
+ */
+bool cursor_read(struct call *call, const char *name, unsigned size_max,
+		 struct page *page);
+void cursor_of(struct page *page, size_t total);
+/* nextUri and selfUri; with `bare`, also the cursor by itself. */
+void cursor_write(struct call *call, const struct page *page, const char *name, bool bare);
 /* {"id", "name"} under a key. */
 void write_ref(struct json_out *out, const char *key, const struct item *item);
 /* One state as lines, to a file or (file NULL) into a buf. */

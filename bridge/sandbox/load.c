@@ -4,11 +4,15 @@
  *   division  id name home           role   id name permissions[]
  *   skill language  id name          group  id name version members[]
  *   queue     id name division members[]
+ *   location  id name                team   id name division members[]
+ *   unit      id name division businessUnit members[]        (of work-force management)
+ *   workPlan  id name unit members[]   members are in that unit, by a line above
  *   user      id name email state version division title department employeeNumber
  *             dateHire manager emails[{type,value}] phones[{type,value}] externalId
  *             externalIds[{authority,value}] skills[{id,proficiency}] languages[...]
+ *             locations[]
  *   grant     subject role division ("*" = all)
- *   client    id secret name
+ *   client    id secret name roles[{role,division}]  (no `roles`: may do everything)
  *
  * A line may refer to what a later one defines (a manager, a group's members). So the text
  * is walked twice: the first time makes what has an id, the second fills in the rest.
@@ -41,6 +45,10 @@ static const struct {
 	{ "language", KIND_LANGUAGE, ITEM_LANGUAGE },
 	{ "group", KIND_GROUP, ITEM_GROUP },
 	{ "queue", KIND_QUEUE, ITEM_QUEUE },
+	{ "location", KIND_LOCATION, ITEM_LOCATION },
+	{ "team", KIND_TEAM, ITEM_TEAM },
+	{ "unit", KIND_UNIT, ITEM_UNIT },
+	{ "workPlan", KIND_WORK_PLAN, ITEM_WORK_PLAN },
 	{ "user", KIND_USER, ITEM_KIND_COUNT },
 	{ "grant", KIND_GRANT, ITEM_KIND_COUNT },
 	{ "client", KIND_CLIENT, ITEM_KIND_COUNT },
@@ -109,8 +117,46 @@ static void get_members(struct loader *l, struct item *item, enum item_kind kind
 
 	while (json_array_next(&l->in)) {
 		user = get_user(l);
-		if (user)
+		if (!user)
+			continue;
+		if (kind == ITEM_UNIT)
+			store_set_unit(l->store, user, item);
+		else if (kind != ITEM_WORK_PLAN)
 			store_join(item, kind, user);
+		else if (user->unit == NONE || user->unit != item->unit)
+			json_fail(&l->in, ERR_INVALID, "user \"%s\" is not in the unit of "
+				  "this work plan", user->id);
+		else
+			store_set_work_plan(l->store, user, item);
+	}
+}
+
+static void get_unit(struct loader *l, uint32_t *ret)
+{
+	const struct item *unit = get_item(l, ITEM_UNIT);
+
+	if (unit)
+		*ret = unit->number;
+}
+
+static bool has_division(enum item_kind kind)
+{
+	return kind == ITEM_QUEUE || kind == ITEM_TEAM || kind == ITEM_UNIT;
+}
+
+static bool has_members(enum item_kind kind)
+{
+	return has_division(kind) || kind == ITEM_GROUP || kind == ITEM_WORK_PLAN;
+}
+
+static void get_locations(struct loader *l, struct user *user)
+{
+	const struct item *location;
+
+	while (json_array_next(&l->in)) {
+		location = get_item(l, ITEM_LOCATION);
+		if (location)
+			vec_push(&user->locations, location->number);
 	}
 }
 
@@ -183,14 +229,19 @@ static void fill_item(struct loader *l, enum item_kind kind, struct item *item)
 					 arena_strdup(&l->store->mem, get_text(l)));
 		else if (kind == ITEM_GROUP && slice_eq_str(key, "version"))
 			get_version(l, &item->version);
-		else if (kind == ITEM_QUEUE && slice_eq_str(key, "division"))
+		else if (has_division(kind) && slice_eq_str(key, "division"))
 			get_division(l, &item->division);
-		else if ((kind == ITEM_GROUP || kind == ITEM_QUEUE) &&
-			 slice_eq_str(key, "members"))
+		else if (kind == ITEM_UNIT && slice_eq_str(key, "businessUnit"))
+			item->business_unit = arena_strdup(&l->store->mem, get_text(l));
+		else if (kind == ITEM_WORK_PLAN && slice_eq_str(key, "unit"))
+			get_unit(l, &item->unit);
+		else if (has_members(kind) && slice_eq_str(key, "members"))
 			get_members(l, item, kind);
 		else
 			unknown_member(l, key, kinds[kind].name);
 	}
+	if (kind == ITEM_WORK_PLAN && item->unit == NONE && !json_failed(&l->in))
+		json_fail(&l->in, ERR_INVALID, "a workPlan wants a unit");
 }
 
 static bool fill_user_text(struct loader *l, struct user *user, struct slice key)
@@ -226,6 +277,8 @@ static void fill_user_list(struct loader *l, struct user *user, struct slice key
 		get_levels(l, ITEM_SKILL, &user->skills);
 	else if (slice_eq_str(key, "languages"))
 		get_levels(l, ITEM_LANGUAGE, &user->languages);
+	else if (slice_eq_str(key, "locations"))
+		get_locations(l, user);
 	else
 		unknown_member(l, key, "user");
 }
@@ -257,10 +310,21 @@ static void fill_user(struct loader *l, struct user *user)
 	}
 }
 
+/* NONE when there is no such division. */
+static void get_grant_division(struct loader *l, uint32_t *ret)
+{
+	const char *id = get_text(l);
+	const struct item *division = store_item(l->store, ITEM_DIVISION, slice_str(id));
+
+	*ret = division ? division->number : NONE;
+	if (!strcmp(id, "*"))
+		*ret = ALL_DIVISIONS;
+}
+
 static void fill_grant(struct loader *l)
 {
-	const char *subject = NULL, *id;
-	const struct item *role = NULL, *division;
+	const char *subject = NULL;
+	const struct item *role = NULL;
 	uint32_t where = NONE;
 	struct slice key;
 
@@ -270,11 +334,7 @@ static void fill_grant(struct loader *l)
 		} else if (slice_eq_str(key, "role")) {
 			role = get_item(l, ITEM_ROLE);
 		} else if (slice_eq_str(key, "division")) {
-			id = get_text(l);
-			division = store_item(l->store, ITEM_DIVISION, slice_str(id));
-			where = division ? division->number : NONE;
-			if (!strcmp(id, "*"))
-				where = ALL_DIVISIONS;
+			get_grant_division(l, &where);
 		} else {
 			unknown_member(l, key, "grant");
 		}
@@ -286,6 +346,35 @@ static void fill_grant(struct loader *l)
 			  "division (or \"*\") that exist");
 	else if (!store_grant(l->store, subject, role->number, where))
 		json_fail(&l->in, ERR_INVALID, "the same grant stands in a line above");
+}
+
+static void get_roles(struct loader *l, struct client *client)
+{
+	struct slice key;
+
+	client->restricted = true;
+	while (json_array_next(&l->in)) {
+		const struct item *role = NULL;
+		struct client_role one = { NONE, NONE };
+
+		while (json_object_next(&l->in, &key)) {
+			if (slice_eq_str(key, "role"))
+				role = get_item(l, ITEM_ROLE);
+			else if (slice_eq_str(key, "division"))
+				get_grant_division(l, &one.division);
+			else
+				unknown_member(l, key, "role of a client");
+		}
+		if (json_failed(&l->in))
+			return;
+		if (!role || one.division == NONE) {
+			json_fail(&l->in, ERR_INVALID, "a role of a client wants a role and a "
+				  "division (or \"*\") that exist");
+			return;
+		}
+		one.role = role->number;
+		vec_push(&client->roles, one);
+	}
 }
 
 static void fill_client(struct loader *l)
@@ -300,6 +389,8 @@ static void fill_client(struct loader *l)
 			client.secret = arena_strdup(&l->store->mem, get_text(l));
 		else if (slice_eq_str(key, "name"))
 			client.name = arena_strdup(&l->store->mem, get_text(l));
+		else if (slice_eq_str(key, "roles"))
+			get_roles(l, &client);
 		else
 			unknown_member(l, key, "client");
 	}
@@ -362,7 +453,7 @@ static void make_item(struct loader *l, enum item_kind kind, const char *id,
 	if (!name || !*name)
 		json_fail(&l->in, ERR_INVALID, "a %s wants a name", kinds[kind].name);
 	else if (store_item(l->store, kind, slice_str(id)) ||
-		 store_item_named(l->store, kind, name))
+		 (kind != ITEM_WORK_PLAN && store_item_named(l->store, kind, name)))
 		json_fail(&l->in, ERR_INVALID, "the %s \"%s\" stands in a line above",
 			  kinds[kind].name, name);
 	else
@@ -415,7 +506,8 @@ static bool read_kind(struct loader *l, unsigned *ret)
 		if (!strcmp(kinds[*ret].name, name))
 			return true;
 	return json_fail(&l->in, ERR_INVALID, "a line begins with \"kind\": division, role, "
-			 "skill, language, group, queue, user, grant or client");
+			 "skill, language, group, queue, location, team, unit, workPlan, "
+			 "user, grant or client");
 }
 
 static int walk_line(struct loader *l, struct slice line, const char *where, bool second,

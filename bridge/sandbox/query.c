@@ -156,6 +156,35 @@ bool query_number(struct call *call, const char *name, unsigned otherwise, unsig
 	return true;
 }
 
+bool query_users(struct call *call, const char *name, size_t most, struct user **users,
+		 size_t *ret_count)
+{
+	struct slice ids = query_get(call, name);
+	size_t count = 0;
+
+	if (!ids.len) {
+		refuse(call, "%s must be given", name);
+		return false;
+	}
+	while (ids.len) {
+		const char *comma = memchr(ids.data, ',', ids.len);
+		size_t len = comma ? (size_t)(comma - ids.data) : ids.len;
+
+		if (count == most) {
+			refuse(call, "A maximum of %zu members are allowed per request", most);
+			return false;
+		}
+		users[count] = call_user(call, slice_of(ids.data, len));
+		if (!users[count++])
+			return false;
+		ids = slice_of(ids.data + len, ids.len - len);
+		if (comma)
+			ids = slice_of(ids.data + 1, ids.len - 1);
+	}
+	*ret_count = count;
+	return true;
+}
+
 /* ---- body ---- */
 
 bool body_array(struct call *call, size_t most)
@@ -211,6 +240,23 @@ bool body_members(struct call *call, const json_t *object, const char *const *na
 			return false;
 		}
 	}
+	return true;
+}
+
+bool body_number(struct call *call, const json_t *object, const char *name,
+		 unsigned otherwise, unsigned min, unsigned max, unsigned *ret)
+{
+	const json_t *value = json_object_get(object, name);
+	json_int_t number = json_integer_value(value);
+
+	*ret = otherwise;
+	if (!value)
+		return true;
+	if (!json_is_integer(value) || number < min || number > max) {
+		refuse(call, "%s must be a whole number from %u to %u", name, min, max);
+		return false;
+	}
+	*ret = (unsigned)number;
 	return true;
 }
 

@@ -11,7 +11,8 @@
 
 static bool of_skills(const struct call *call)
 {
-	return call->op == API_SKILLS_PATCH || call->op == API_SKILL_DELETE;
+	return call->op != API_LANGUAGES_PATCH && call->op != API_LANGUAGE_DELETE &&
+	       call->op != API_LANGUAGE_CREATE;
 }
 
 static struct levels *levels_of(const struct call *call, struct user *user)
@@ -82,21 +83,70 @@ static void answer_levels(struct call *call, const struct levels *levels)
 	json_out_object_end(out);
 }
 
+static bool read_levels(struct call *call, struct level levels[LEVELS_MAX])
+{
+	if (!body_array(call, LEVELS_MAX))
+		return false;
+	for (size_t i = 0; i < json_array_size(call->body); i++)
+		if (!read_level(call, json_array_get(call->body, i), &levels[i]))
+			return false;
+	return true;
+}
+
 void op_levels_patch(struct call *call)
 {
 	struct user *user = call_user(call, call->ids[0]);
 	struct level levels[LEVELS_MAX];
 	size_t count;
 
-	if (!user || !body_array(call, LEVELS_MAX))
+	if (!user || !read_levels(call, levels))
 		return;
 	count = json_array_size(call->body);
 	for (size_t i = 0; i < count; i++)
-		if (!read_level(call, json_array_get(call->body, i), &levels[i]))
-			return;
-	for (size_t i = 0; i < count; i++)
 		levels_set(levels_of(call, user), levels[i].item, levels[i].proficiency);
 	answer_levels(call, levels_of(call, user));
+}
+
+/* The whole set afterwards (facts, section 7); there is no such call for languages. */
+void op_skills_put(struct call *call)
+{
+	struct user *user = call_user(call, call->ids[0]);
+	struct level levels[LEVELS_MAX];
+
+	if (!user || !read_levels(call, levels))
+		return;
+	user->skills.count = 0;
+	for (size_t i = 0; i < json_array_size(call->body); i++)
+		levels_set(&user->skills, levels[i].item, levels[i].proficiency);
+	answer_levels(call, &user->skills);
+}
+
+/* A new skill or language; the name of another one is 409 (facts, section 7). */
+void op_level_create(struct call *call)
+{
+	static const char *const names[] = { "name", NULL };
+	enum item_kind kind = of_skills(call) ? ITEM_SKILL : ITEM_LANGUAGE;
+	struct json_out *out = &call->out;
+	const struct item *item;
+	const char *name;
+	char id[37];
+
+	if (!body_members(call, call->body, names, "the body") ||
+	    !body_text(call, call->body, "name", "the body", &name))
+		return;
+	if (store_item_named(call->store, kind, name)) {
+		refuse_platform(call, 409, "general.conflict", "there is a %s \"%.100s\" "
+				"already", of_skills(call) ? "skill" : "language", name);
+		return;
+	}
+	rng_uuid(&call->sandbox->rng, id);
+	item = store_add_item(call->store, kind, id, name);
+	answer_begin(call, 200);
+	json_out_object(out);
+	json_out_member(out, "id", item->id);
+	json_out_member(out, "name", item->name);
+	json_out_member(out, "state", "active");
+	json_out_object_end(out);
 }
 
 /* A skill answers 200, a language 204 (contract). */
@@ -118,18 +168,13 @@ void op_level_delete(struct call *call)
 void op_queue_change(struct call *call)
 {
 	static const char *const names[] = { "id", NULL };
-	struct item *queue = store_item(call->store, ITEM_QUEUE, call->ids[0]);
+	struct item *queue = call_item(call, ITEM_QUEUE, call->ids[0]);
 	struct user *users[QUEUE_MEMBERS_MAX];
 	const char *id;
 	bool leave;
 	size_t count;
 
-	if (!queue) {
-		refuse_platform(call, 404, "not.found", "queue %.*s not found",
-				SLICE_FMT(call->ids[0]));
-		return;
-	}
-	if (!query_bool(call, "delete", false, &leave) ||
+	if (!queue || !query_bool(call, "delete", false, &leave) ||
 	    !body_array(call, QUEUE_MEMBERS_MAX))
 		return;
 	count = json_array_size(call->body);

@@ -72,10 +72,15 @@ static void save_item(struct json_out *out, const struct store *store, enum item
 		json_out_array_end(out);
 	} else if (kind == ITEM_GROUP) {
 		json_out_member_int(out, "version", item->version);
-	} else if (kind == ITEM_QUEUE && item->division != NONE) {
+	} else if (kind == ITEM_WORK_PLAN) {
+		json_out_member(out, "unit", store->kinds[ITEM_UNIT].items[item->unit]->id);
+	} else if (item->division != NONE) {
 		json_out_member(out, "division", divisions->items[item->division]->id);
 	}
-	if (kind == ITEM_GROUP || kind == ITEM_QUEUE)
+	if (kind == ITEM_UNIT)
+		write_opt(out, "businessUnit", item->business_unit);
+	if (kind == ITEM_GROUP || kind == ITEM_QUEUE || kind == ITEM_TEAM ||
+	    kind == ITEM_UNIT || kind == ITEM_WORK_PLAN)
 		write_members(out, store, &item->members);
 }
 
@@ -102,6 +107,15 @@ static void save_user(struct json_out *out, const struct store *store,
 	write_pairs(out, "externalIds", "authority", "value", &user->external_ids);
 	write_levels(out, "skills", &store->kinds[ITEM_SKILL], &user->skills);
 	write_levels(out, "languages", &store->kinds[ITEM_LANGUAGE], &user->languages);
+	if (!user->locations.count)
+		return;
+	json_out_key(out, "locations");
+	json_out_array(out);
+	for (size_t i = 0; i < user->locations.count; i++)
+		json_out_text(out, store->kinds[ITEM_LOCATION]
+					   .items[user->locations.items[i]]
+					   ->id);
+	json_out_array_end(out);
 }
 
 static void save_grant(struct json_out *out, const struct store *store,
@@ -115,11 +129,28 @@ static void save_grant(struct json_out *out, const struct store *store,
 				store->kinds[ITEM_DIVISION].items[grant->division]->id);
 }
 
-static void save_client(struct json_out *out, const struct client *client)
+static void save_client(struct json_out *out, const struct store *store,
+			const struct client *client)
 {
 	json_out_member(out, "id", client->id);
 	json_out_member(out, "secret", client->secret);
 	write_opt(out, "name", client->name);
+	if (!client->restricted)
+		return;
+	json_out_key(out, "roles");
+	json_out_array(out);
+	for (size_t i = 0; i < client->roles.count; i++) {
+		const struct client_role *role = &client->roles.items[i];
+
+		json_out_object(out);
+		json_out_member(out, "role", store->kinds[ITEM_ROLE].items[role->role]->id);
+		json_out_member(out, "division",
+				role->division == ALL_DIVISIONS ?
+					"*" :
+					store->kinds[ITEM_DIVISION].items[role->division]->id);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
 }
 
 static void save_entry(struct json_out *out, const struct store *store, struct entry entry)
@@ -128,6 +159,8 @@ static void save_entry(struct json_out *out, const struct store *store, struct e
 		[KIND_DIVISION] = "division", [KIND_ROLE] = "role",
 		[KIND_SKILL] = "skill",	      [KIND_LANGUAGE] = "language",
 		[KIND_GROUP] = "group",	      [KIND_QUEUE] = "queue",
+		[KIND_LOCATION] = "location", [KIND_TEAM] = "team",
+		[KIND_UNIT] = "unit",	      [KIND_WORK_PLAN] = "workPlan",
 		[KIND_USER] = "user",	      [KIND_GRANT] = "grant",
 		[KIND_CLIENT] = "client",
 	};
@@ -135,6 +168,8 @@ static void save_entry(struct json_out *out, const struct store *store, struct e
 		[KIND_DIVISION] = ITEM_DIVISION, [KIND_ROLE] = ITEM_ROLE,
 		[KIND_SKILL] = ITEM_SKILL,	 [KIND_LANGUAGE] = ITEM_LANGUAGE,
 		[KIND_GROUP] = ITEM_GROUP,	 [KIND_QUEUE] = ITEM_QUEUE,
+		[KIND_LOCATION] = ITEM_LOCATION, [KIND_TEAM] = ITEM_TEAM,
+		[KIND_UNIT] = ITEM_UNIT,	 [KIND_WORK_PLAN] = ITEM_WORK_PLAN,
 	};
 
 	json_out_object(out);
@@ -144,7 +179,7 @@ static void save_entry(struct json_out *out, const struct store *store, struct e
 	else if (entry.kind == KIND_GRANT)
 		save_grant(out, store, &store->grants.items[entry.number]);
 	else if (entry.kind == KIND_CLIENT)
-		save_client(out, &store->clients.items[entry.number]);
+		save_client(out, store, &store->clients.items[entry.number]);
 	else
 		save_item(out, store, items[entry.kind],
 			  store->kinds[items[entry.kind]].items[entry.number]);

@@ -43,6 +43,8 @@ static void user_free(struct user *user)
 	vec_release(&user->languages);
 	vec_release(&user->groups);
 	vec_release(&user->queues);
+	vec_release(&user->teams);
+	vec_release(&user->locations);
 	vec_release(&user->grants);
 	mem_free(user);
 }
@@ -75,6 +77,8 @@ void store_release(struct store *store)
 	vec_release(&store->grants);
 	map_release(&store->grant_keys);
 	vec_release(&store->all_division_grants);
+	for (size_t i = 0; i < store->clients.count; i++)
+		vec_release(&store->clients.items[i].roles);
 	vec_release(&store->clients);
 	vec_release(&store->pending);
 	vec_release(&store->order);
@@ -165,6 +169,8 @@ static enum kind entry_kind(enum item_kind kind)
 		[ITEM_DIVISION] = KIND_DIVISION, [ITEM_ROLE] = KIND_ROLE,
 		[ITEM_SKILL] = KIND_SKILL,	 [ITEM_LANGUAGE] = KIND_LANGUAGE,
 		[ITEM_GROUP] = KIND_GROUP,	 [ITEM_QUEUE] = KIND_QUEUE,
+		[ITEM_LOCATION] = KIND_LOCATION, [ITEM_TEAM] = KIND_TEAM,
+		[ITEM_UNIT] = KIND_UNIT,	 [ITEM_WORK_PLAN] = KIND_WORK_PLAN,
 	};
 	return kinds[kind];
 }
@@ -180,9 +186,12 @@ struct item *store_add_item(struct store *store, enum item_kind kind, const char
 	item->number = (uint32_t)items->count;
 	item->version = 1;
 	item->division = NONE;
+	item->unit = NONE;
 	vec_push(items, item);
 	map_set(&items->by_id, slice_str(item->id), item->number);
-	map_set(&items->by_name, slice_str(item->name), item->number);
+	/* Two units may call a plan the same. */
+	if (kind != ITEM_WORK_PLAN)
+		map_set(&items->by_name, slice_str(item->name), item->number);
 	store_note(store, entry_kind(kind), item->number);
 	return item;
 }
@@ -237,6 +246,7 @@ struct user *store_add_user(struct store *store, const char *id, const char *ema
 	user->number = (uint32_t)store->users.count;
 	user->state = state;
 	user->version = 1;
+	user->unit = user->work_plan = NONE;
 	vec_push(&store->users, user);
 	map_set(&store->users.by_id, slice_str(user->id), user->number);
 	map_set(&store->users.by_name, name_key(store, email), user->number);
@@ -386,16 +396,18 @@ void store_note(struct store *store, enum kind kind, uint32_t number)
 	vec_push(&store->order, ((struct entry){ kind, number }));
 }
 
-/* ---- groups and queues ---- */
+/* ---- groups, queues, teams ---- */
 
-static const struct numbers *memberships(const struct user *user, enum item_kind kind)
+static struct numbers *memberships(struct user *user, enum item_kind kind)
 {
-	return kind == ITEM_GROUP ? &user->groups : &user->queues;
+	if (kind == ITEM_GROUP)
+		return &user->groups;
+	return kind == ITEM_QUEUE ? &user->queues : &user->teams;
 }
 
 bool store_is_member(const struct user *user, enum item_kind kind, uint32_t item)
 {
-	const struct numbers *list = memberships(user, kind);
+	const struct numbers *list = memberships((struct user *)user, kind);
 
 	for (size_t i = 0; i < list->count; i++)
 		if (list->items[i] == item)
@@ -405,7 +417,7 @@ bool store_is_member(const struct user *user, enum item_kind kind, uint32_t item
 
 void store_join(struct item *item, enum item_kind kind, struct user *user)
 {
-	struct numbers *list = kind == ITEM_GROUP ? &user->groups : &user->queues;
+	struct numbers *list = memberships(user, kind);
 
 	if (store_is_member(user, kind, item->number))
 		return;
@@ -415,10 +427,70 @@ void store_join(struct item *item, enum item_kind kind, struct user *user)
 
 void store_leave(struct item *item, enum item_kind kind, struct user *user)
 {
-	struct numbers *list = kind == ITEM_GROUP ? &user->groups : &user->queues;
+	struct numbers *list = memberships(user, kind);
 
 	if (numbers_remove(list, item->number))
 		numbers_remove(&item->members, user->number);
+}
+
+/* ---- units and work plans ---- */
+
+void store_set_work_plan(struct store *store, struct user *user, struct item *plan)
+{
+	if (user->work_plan != NONE)
+		numbers_remove(&store->kinds[ITEM_WORK_PLAN].items[user->work_plan]->members,
+			       user->number);
+	user->work_plan = plan ? plan->number : NONE;
+	if (plan)
+		vec_push(&plan->members, user->number);
+}
+
+void store_set_unit(struct store *store, struct user *user, struct item *unit)
+{
+	if (user->unit == (unit ? unit->number : NONE))
+		return;
+	store_set_work_plan(store, user, NULL);
+	if (user->unit != NONE)
+		numbers_remove(&store->kinds[ITEM_UNIT].items[user->unit]->members,
+			       user->number);
+	user->unit = unit ? unit->number : NONE;
+	if (unit)
+		vec_push(&unit->members, user->number);
+}
+
+void store_strip_user(struct store *store, struct user *user)
+{
+	static const enum item_kind kinds[] = { ITEM_GROUP, ITEM_QUEUE, ITEM_TEAM };
+
+	while (user->grants.count) {
+		const struct grant *grant =
+			&store->grants.items[user->grants.items[user->grants.count - 1]];
+
+		store_revoke(store, user->id, grant->role, grant->division);
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct numbers *list = memberships(user, kinds[i]);
+
+		while (list->count)
+			store_leave(store->kinds[kinds[i]].items[list->items[list->count - 1]],
+				    kinds[i], user);
+	}
+	store_set_unit(store, user, NULL);
+}
+
+static void settle_one(struct store *store, const struct pending *p)
+{
+	struct user *user = store->users.items[p->user];
+	struct item *item = p->item == NONE ? NULL : store->kinds[p->kind].items[p->item];
+
+	if (p->never)
+		return;
+	if (p->kind == ITEM_UNIT)
+		store_set_unit(store, user, item);
+	else if (p->add)
+		store_join(item, p->kind, user);
+	else
+		store_leave(item, p->kind, user);
 }
 
 void store_settle(struct store *store, int64_t now_us)
@@ -426,16 +498,8 @@ void store_settle(struct store *store, int64_t now_us)
 	size_t done = 0;
 
 	/* Accepted in order, with one lag for all: the due ones are at the front. */
-	while (done < store->pending.count && store->pending.items[done].due_us <= now_us) {
-		const struct pending *p = &store->pending.items[done++];
-		struct item *group = store->kinds[ITEM_GROUP].items[p->group];
-		struct user *user = store->users.items[p->user];
-
-		if (p->add)
-			store_join(group, ITEM_GROUP, user);
-		else
-			store_leave(group, ITEM_GROUP, user);
-	}
+	while (done < store->pending.count && store->pending.items[done].due_us <= now_us)
+		settle_one(store, &store->pending.items[done++]);
 	if (!done)
 		return;
 	memmove(store->pending.items, store->pending.items + done,

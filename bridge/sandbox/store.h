@@ -27,7 +27,7 @@ struct numbers {
 };
 
 enum item_kind { ITEM_DIVISION, ITEM_ROLE, ITEM_SKILL, ITEM_LANGUAGE, ITEM_GROUP, ITEM_QUEUE,
-		 ITEM_KIND_COUNT };
+		 ITEM_LOCATION, ITEM_TEAM, ITEM_UNIT, ITEM_WORK_PLAN, ITEM_KIND_COUNT };
 
 /* Anything with an id and a name that is no user. */
 struct item {
@@ -35,9 +35,11 @@ struct item {
 	uint32_t number; /* in its kind's table */
 	bool home;                 /* division */
 	VEC(char *) permissions;   /* role: "domain:entity:action" */
-	uint32_t division;         /* queue */
+	uint32_t division;         /* queue, team, unit; NONE = none */
+	uint32_t unit;             /* work plan */
+	char *business_unit;       /* unit: an id, or NULL */
 	int64_t version;           /* group */
-	struct numbers members;    /* group, queue: users in order of joining */
+	struct numbers members;    /* of all but catalogues: users in order of joining */
 	struct numbers grants;     /* division: numbers of grants, ascending */
 };
 
@@ -73,7 +75,8 @@ struct user {
 	char *title, *department, *employee_number, *date_hire, *manager, *external_id;
 	struct pairs emails, phones, external_ids;
 	struct levels skills, languages;
-	struct numbers groups, queues;
+	struct numbers groups, queues, teams, locations;
+	uint32_t unit, work_plan; /* NONE = none; a plan is one of the unit's */
 	struct numbers grants; /* grants of this subject */
 };
 
@@ -83,20 +86,31 @@ struct grant {
 	bool gone;
 };
 
-struct client {
-	char *id, *secret, *name;
+struct client_role {
+	uint32_t role, division; /* ALL_DIVISIONS = "*" */
 };
 
-/* A membership that was accepted with 202 and isn't visible yet. */
+struct client {
+	char *id, *secret, *name;
+	bool restricted; /* to its roles; else it may do everything */
+	VEC(struct client_role) roles;
+};
+
+/*
+ * A membership that was accepted with 202 and isn't visible yet: of a group, or of a unit
+ * (item NONE = of no unit any more).
+ */
 struct pending {
 	int64_t due_us;
-	uint32_t group, user;
+	enum item_kind kind;
+	uint32_t item, user;
 	bool add;
+	bool never; /* it was accepted and doesn't happen */
 };
 
 /* What was loaded or made, in that order: the order of saving. */
 enum kind { KIND_DIVISION, KIND_ROLE, KIND_SKILL, KIND_LANGUAGE, KIND_GROUP, KIND_QUEUE,
-	    KIND_USER, KIND_GRANT, KIND_CLIENT };
+	    KIND_LOCATION, KIND_TEAM, KIND_UNIT, KIND_WORK_PLAN, KIND_USER, KIND_GRANT, KIND_CLIENT };
 struct entry {
 	enum kind kind;
 	uint32_t number;
@@ -135,7 +149,7 @@ void pairs_add(struct pairs *pairs, const char *key, const char *value);
 
 struct item *store_add_item(struct store *store, enum item_kind kind, const char *id,
 			    const char *name);
-/* NULL when there is none. */
+/* By id or name; NULL when there is none. Work plans have no index of names. */
 struct item *store_item(const struct store *store, enum item_kind kind, struct slice id);
 struct item *store_item_named(const struct store *store, enum item_kind kind,
 			      const char *name);
@@ -167,9 +181,15 @@ bool store_revoke(struct store *store, const char *subject, uint32_t role,
 		  uint32_t division);
 
 bool store_is_member(const struct user *user, enum item_kind kind, uint32_t item);
-/* Join or leave a group or queue; nothing happens when it is so already. */
+/* Join or leave a group, queue or team; nothing happens when it is so already. */
 void store_join(struct item *item, enum item_kind kind, struct user *user);
 void store_leave(struct item *item, enum item_kind kind, struct user *user);
+/* Put into a unit and out of the old one, whose work plan goes; NULL = into none. */
+void store_set_unit(struct store *store, struct user *user, struct item *unit);
+/* A plan of the user's unit, or NULL. */
+void store_set_work_plan(struct store *store, struct user *user, struct item *plan);
+/* What a deleted account doesn't have any more: grants and memberships. */
+void store_strip_user(struct store *store, struct user *user);
 /* Make visible what is due. */
 void store_settle(struct store *store, int64_t now_us);
 

@@ -1,4 +1,5 @@
-/* GET /api/v2/users: the bulk read, with what `expand` asks for and nothing else. */
+/* GET /api/v2/users: the bulk read, with what `expand` asks for and nothing else; and how
+ * a user looks in all the platform's answers. */
 #include <assert.h>
 #include <string.h>
 
@@ -10,24 +11,40 @@
 #define USERS_IDS_MAX 100        /* error max.user.ids */
 #define INACTIVE_OFFSET_MAX 10000 /* 400 beyond (facts, section 2) */
 
-enum { EXPAND_SKILLS = 1, EXPAND_LANGUAGES = 2, EXPAND_GROUPS = 4, EXPAND_EMPLOYER = 8,
-       EXPAND_UNKNOWN = 16 };
+/* What this tenant holds; the rest of the contract's words is known, and never there. */
+static const struct {
+	const char *name;
+	unsigned bit;
+} expansions[] = {
+	{ "skills", EXPAND_SKILLS },	   { "languages", EXPAND_LANGUAGES },
+	{ "groups", EXPAND_GROUPS },	   { "employerInfo", EXPAND_EMPLOYER },
+	{ "locations", EXPAND_LOCATIONS }, { "team", EXPAND_TEAM },
+	{ "routingStatus", 0 },		   { "presence", 0 },
+	{ "integrationPresence", 0 },	   { "conversationSummary", 0 },
+	{ "outOfOffice", 0 },		   { "geolocation", 0 },
+	{ "station", 0 },		   { "authorization", 0 },
+	{ "lasttokenissued", 0 },	   { "authorization.unusedRoles", 0 },
+	{ "workPlanBidRanks", 0 },	   { "externalContactsSettings", 0 },
+	{ "customAttributes", 0 },	   { "profileSkills", 0 },
+	{ "certifications", 0 },	   { "languagePreference", 0 },
+	{ "biography", 0 },		   { "dateLastLogin", 0 },
+	{ "dateWelcomeSent", 0 },
+};
 
-static unsigned expand_bit(struct slice name)
+bool user_expansion(struct call *call, struct slice name, unsigned *expand)
 {
-	if (slice_eq_str(name, "skills"))
-		return EXPAND_SKILLS;
-	if (slice_eq_str(name, "languages"))
-		return EXPAND_LANGUAGES;
-	if (slice_eq_str(name, "groups"))
-		return EXPAND_GROUPS;
-	if (slice_eq_str(name, "employerInfo"))
-		return EXPAND_EMPLOYER;
-	return EXPAND_UNKNOWN;
+	for (size_t i = 0; i < sizeof(expansions) / sizeof(expansions[0]); i++)
+		if (slice_eq_str(name, expansions[i].name)) {
+			*expand |= expansions[i].bit;
+			return true;
+		}
+	refuse_platform(call, 400, "bad.request", "expand has no value \"%.*s\"",
+			SLICE_FMT(name));
+	return false;
 }
 
 /* `expand` repeated, or one with commas in it. */
-static bool read_expand(struct call *call, unsigned *ret)
+bool user_expand(struct call *call, unsigned *ret)
 {
 	*ret = 0;
 	for (unsigned i = 0; i < call->param_count; i++) {
@@ -39,20 +56,17 @@ static bool read_expand(struct call *call, unsigned *ret)
 			const char *comma = memchr(value.data, ',', value.len);
 			size_t len = comma ? (size_t)(comma - value.data) : value.len;
 
-			*ret |= expand_bit(slice_of(value.data, len));
+			if (!user_expansion(call, slice_of(value.data, len), ret))
+				return false;
 			value.data += comma ? len + 1 : len;
 			value.len -= comma ? len + 1 : len;
 		}
 	}
-	if (!(*ret & EXPAND_UNKNOWN))
-		return true;
-	refuse_platform(call, 400, "bad.request", "expand takes skills, languages, groups "
-			"and employerInfo here");
-	return false;
+	return true;
 }
 
 /* USER_STATE_COUNT = any. */
-static bool read_state(struct call *call, enum user_state *ret)
+bool user_state(struct call *call, enum user_state *ret)
 {
 	static const char *const names[] = { "active", "inactive", "deleted", "any" };
 	struct slice value = query_get(call, "state");
@@ -137,6 +151,25 @@ static void write_levels(struct json_out *out, const char *key, const struct ite
 	json_out_array_end(out);
 }
 
+/* Location of a user: the tenant's location stands in `locationDefinition`. */
+static void write_locations(struct call *call, const struct user *user)
+{
+	struct json_out *out = &call->out;
+
+	json_out_key(out, "locations");
+	json_out_array(out);
+	for (size_t i = 0; i < user->locations.count; i++) {
+		const struct item *location =
+			call->store->kinds[ITEM_LOCATION].items[user->locations.items[i]];
+
+		json_out_object(out);
+		json_out_member(out, "id", location->id);
+		write_ref(out, "locationDefinition", location);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
 static void write_expanded(struct call *call, const struct user *user, unsigned expand)
 {
 	struct json_out *out = &call->out;
@@ -159,6 +192,11 @@ static void write_expanded(struct call *call, const struct user *user, unsigned 
 		}
 		json_out_array_end(out);
 	}
+	if (expand & EXPAND_LOCATIONS)
+		write_locations(call, user);
+	if (expand & EXPAND_TEAM && user->teams.count)
+		write_ref(out, "team",
+			  store->kinds[ITEM_TEAM].items[user->teams.items[0]]);
 	if (expand & EXPAND_EMPLOYER && (user->employee_number || user->date_hire)) {
 		json_out_key(out, "employerInfo");
 		json_out_object(out);
@@ -170,7 +208,7 @@ static void write_expanded(struct call *call, const struct user *user, unsigned 
 	}
 }
 
-static void write_user(struct call *call, const struct user *user, unsigned expand)
+void user_write(struct call *call, const struct user *user, unsigned expand)
 {
 	static const char *const states[] = { "active", "inactive", "deleted" };
 	struct json_out *out = &call->out;
@@ -238,7 +276,7 @@ static void write_users(struct call *call, const struct numbers *from, struct pa
 	json_out_array(out);
 	for (size_t i = page->first; i < page->end; i++) {
 		assert(!from || from->items);
-		write_user(call, store->users.items[from ? from->items[i] : i], expand);
+		user_write(call, store->users.items[from ? from->items[i] : i], expand);
 	}
 	json_out_array_end(out);
 	page_write(call, page, PAGE_FULL);
@@ -252,8 +290,8 @@ void op_users(struct call *call)
 	struct page page;
 	unsigned expand;
 
-	if (!page_read(call, USERS_PAGE_MAX, &page) || !read_expand(call, &expand) ||
-	    !read_state(call, &state))
+	if (!page_read(call, USERS_PAGE_MAX, &page) || !user_expand(call, &expand) ||
+	    !user_state(call, &state))
 		return;
 	if (query_get(call, "id").data) {
 		if (read_ids(call, state, &ids))

@@ -492,7 +492,7 @@ static const struct {
 	{ "two values", HOME "{\"kind\":\"skill\",\"id\":\"s\",\"name\":\"S\"} {}", "", 2 },
 	{ "no object", HOME "[]", "", 2 },
 	{ "no kind", HOME "{\"id\":\"s\"}", "kind", 2 },
-	{ "unknown kind", HOME "{\"kind\":\"team\",\"id\":\"s\"}", "kind", 2 },
+	{ "unknown kind", HOME "{\"kind\":\"crew\",\"id\":\"s\"}", "kind", 2 },
 	{ "no id", HOME "{\"kind\":\"skill\",\"name\":\"S\"}", "id", 2 },
 	{ "no name", HOME "{\"kind\":\"skill\",\"id\":\"s\"}", "name", 2 },
 	{ "id twice", HOME "{\"kind\":\"division\",\"id\":\"d\",\"name\":\"E\",\"home\":false}", "above", 2 },
