@@ -108,7 +108,7 @@ int genesys_err(struct err *err, enum api_op op, const char *correlation_id,
 /*
  * All pages of a list. Pages are asked for several at once as soon as the first one has
  * told the total, and handed out in their order. Without a total: one after another, until
- * an empty page.
+ * an empty page. By cursor: one after another, until none is told.
  */
 struct page_set {
 	enum api_op op;
@@ -118,12 +118,18 @@ struct page_set {
 	unsigned size;
 	int64_t total;            /* -1 = from the first page */
 	uint64_t items_max;       /* a list the tenant won't page further; 0 = none */
+	bool stop_at_max;         /* a longer one ends after the first page: too_long */
+	const char *cursor;       /* parameter that leads on ("cursor", "after"), or NULL */
+	const char *list;         /* member with the entities, or NULL: "entities" */
+	const char *body;         /* of a POST: an object without its end; the page is added */
 	/* Read one entity; -1 with *err. Sets *ret_again when its id came before. */
 	int (*entity)(void *ctx, struct json_in *in, bool *ret_again, struct err *err);
 	void *ctx;
 	struct verdict *verdict;  /* what spoils it */
 	/* result */
 	struct err err;           /* the list is not whole */
+	bool spoilt;              /* nor when something in it was not as told */
+	bool too_long;
 	uint64_t seen;
 
 	/* inside */
@@ -131,6 +137,7 @@ struct page_set {
 	struct page *first, *last; /* asked for, in order */
 	uint64_t next, pages;     /* next to ask for; how many there are, 0 = not known */
 	bool ended, told;
+	char *at;                 /* the cursor of the next page */
 };
 
 /* Read all of them, mixed on the wire. Each has its own err. */

@@ -143,6 +143,10 @@ static int read_item(void *ctx, struct json_in *in, bool *ret_again, struct err 
 	if (!id.len || !name.len)
 		return err_set(err, ERR_PROTOCOL, "a %s without id or name",
 			       catalogue_kind_name(reader->kind));
+	if (!genesys_id_ok(id))
+		return err_set(err, ERR_PROTOCOL, "no id of a %s can look like that of \"%.*s\"",
+			       catalogue_kind_name(reader->kind), (int)(name.len < 80 ? name.len : 80),
+			       name.data);
 	item.id = own(&reader->present->mem, id);
 	*ret_again = catalogue_by_id(cat, reader->kind, item.id) != ITEM_NONE;
 	/* Soft-deleted things stay readable for a while; nothing can be assigned to them. */

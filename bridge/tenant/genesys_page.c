@@ -11,6 +11,11 @@
 /* A list that never ends is the tenant's fault: 10 million people are 20,000 pages. */
 #define PAGES_MAX 20000
 
+/* 100 ids of 36 characters are 4,000 bytes; 100 addresses in a body up to 64,000. */
+#define QUERY_BYTES_MAX (32u << 10)
+#define BODY_BYTES_MAX (256u << 10)
+#define CURSOR_BYTES_MAX 2048
+
 struct page {
 	struct page_set *set;
 	struct page *next;
@@ -26,6 +31,7 @@ struct page_words {
 	int64_t total, number, size;
 	bool entities;
 	uint64_t count, again;
+	struct slice cursor, next_uri;
 };
 
 static void ask(struct page_set *set);
@@ -68,7 +74,7 @@ static int read_words(struct page_set *set, const struct page *page, struct aren
 
 	json_open(&in, page->body ? page->body : "", page->len, "", mem, err);
 	while (json_object_next(&in, &key)) {
-		if (slice_eq_str(key, "entities")) {
+		if (slice_eq_str(key, set->list ? set->list : "entities")) {
 			words->entities = true;
 			if (read_entities(set, &in, words, err))
 				return -1;
@@ -78,6 +84,10 @@ static int read_words(struct page_set *set, const struct page *page, struct aren
 			read_number(&in, &words->number);
 		} else if (slice_eq_str(key, "pageSize")) {
 			read_number(&in, &words->size);
+		} else if (set->cursor && slice_eq_str(key, "cursor")) {
+			json_opt_text(&in, &words->cursor);
+		} else if (set->cursor && slice_eq_str(key, "nextUri")) {
+			json_opt_text(&in, &words->next_uri);
 		} else {
 			json_skip(&in);
 		}
@@ -87,6 +97,7 @@ static int read_words(struct page_set *set, const struct page *page, struct aren
 
 static void spoil(struct page_set *set, const char *text, int64_t a, int64_t b)
 {
+	set->spoilt = true;
 	verdict_spoil(set->verdict, "%s: %s (%lld, expected %lld)", set->what, text,
 		      (long long)a, (long long)b);
 }
@@ -106,7 +117,10 @@ static void learn_total(struct page_set *set, const struct page_words *words)
 	    (int64_t)words->count < set->total)
 		set->size = (unsigned)words->size;
 	total = (uint64_t)set->total;
-	if (set->items_max && total > set->items_max) {
+	if (set->items_max && total > set->items_max && set->stop_at_max) {
+		set->too_long = true;
+	} else if (set->items_max && total > set->items_max) {
+		set->spoilt = true;
 		verdict_spoil(set->verdict, "%s: there are %lld, only %llu can be listed",
 			      set->what, (long long)total,
 			      (unsigned long long)set->items_max);
@@ -127,7 +141,7 @@ static void check_page(struct page_set *set, const struct page *page,
 		      (int64_t)page->number);
 	if (words->again)
 		spoil(set, "ids came twice", (int64_t)words->again, 0);
-	if (!set->told)
+	if (!set->told || set->cursor)
 		return;
 	if (words->total >= 0 && words->total != set->total)
 		spoil(set, "the total changed while it was read", words->total, set->total);
@@ -139,12 +153,66 @@ static void check_page(struct page_set *set, const struct page *page,
 		      (int64_t)expected);
 }
 
+static struct slice query_value(struct slice uri, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = uri.len ? uri.data : "", *end = at + uri.len;
+
+	while (at < end) {
+		const char *part = at, *stop;
+
+		stop = memchr(part, '&', (size_t)(end - part));
+		stop = stop ? stop : end;
+		at = memchr(part, '?', (size_t)(stop - part));
+		part = at ? at + 1 : part;
+		if ((size_t)(stop - part) > len && !memcmp(part, name, len) && part[len] == '=')
+			return slice_of(part + len + 1, (size_t)(stop - part) - len - 1);
+		at = stop + 1;
+	}
+	return slice_of(NULL, 0);
+}
+
+/*
+ * The next page is named by a member of its own, or by a parameter of nextUri, which is
+ * percent-encoded already. The address itself is not followed: it might lead elsewhere.
+ */
+static void follow_cursor(struct page_set *set, const struct page_words *words,
+			  struct err *err)
+{
+	struct slice in_uri = query_value(words->next_uri, set->cursor);
+	struct buf next;
+
+	buf_init(&next, CURSOR_BYTES_MAX);
+	if (words->cursor.len)
+		buf_addurl(&next, words->cursor.data, words->cursor.len);
+	else
+		buf_add(&next, in_uri.data ? in_uri.data : "", in_uri.len);
+	for (size_t i = 0; i < next.len; i++)
+		if (next.data[i] <= ' ' || next.data[i] > '~' || next.data[i] == '#' ||
+		    next.data[i] == '&')
+			err_set(err, ERR_PROTOCOL, "no cursor can look like that of the next page");
+	if (buf_failed(&next))
+		err_set(err, ERR_LIMIT, "the cursor of the next page is longer than %d bytes",
+			CURSOR_BYTES_MAX);
+	else if (next.len && set->at && !strcmp(set->at, next.data))
+		err_set(err, ERR_PROTOCOL, "the cursor of the next page is that of this one");
+	set->ended = err->kind || !next.len || !words->count;
+	set->pages += !set->ended;
+	mem_free(set->at);
+	set->at = set->ended ? NULL : mem_strdup(next.data);
+	buf_release(&next);
+}
+
 /* Whether the list goes on after this page when no total leads. */
 static void decide_end(struct page_set *set, const struct page *page,
 		       const struct page_words *words, struct err *err)
 {
+	if (set->cursor) {
+		follow_cursor(set, words, err);
+		return;
+	}
 	if (set->told) {
-		set->ended = page->number == set->pages;
+		set->ended = page->number == set->pages || set->too_long;
 		return;
 	}
 	/* A total from elsewhere (a queue's memberCount) saves asking for an empty page. */
@@ -164,7 +232,7 @@ static void decide_end(struct page_set *set, const struct page *page,
 
 static int take_page(struct page_set *set, const struct page *page, struct err *err)
 {
-	struct page_words words = { -1, -1, -1, false, 0, 0 };
+	struct page_words words = { .total = -1, .number = -1, .size = -1 };
 	struct arena mem = ARENA_INIT;
 	struct err broken = ERR_INIT;
 	char text[ERR_FORMAT_MAX];
@@ -172,10 +240,10 @@ static int take_page(struct page_set *set, const struct page *page, struct err *
 	if (read_words(set, page, &mem, &words, &broken))
 		goto bad;
 	if (!words.entities) {
-		err_set(&broken, ERR_PROTOCOL, "the answer has no \"entities\"");
+		err_set(&broken, ERR_PROTOCOL, "the answer has no \"%s\"",
+			set->list ? set->list : "entities");
 		goto bad;
 	}
-	arena_release(&mem);
 	set->seen += words.count - words.again;
 	if (page->number == 1)
 		learn_total(set, &words);
@@ -183,6 +251,7 @@ static int take_page(struct page_set *set, const struct page *page, struct err *
 	decide_end(set, page, &words, &broken);
 	if (broken.kind)
 		goto bad;
+	arena_release(&mem);
 	return 0;
 bad:
 	arena_release(&mem);
@@ -234,11 +303,27 @@ static void page_done(void *ctx, const struct genesys_answer *answer)
 	advance(page->set);
 }
 
+static void add_place(struct page_set *set, uint64_t number, struct buf *query,
+		      struct buf *body)
+{
+	if (set->body)
+		buf_addf(body, "%s,\"pageSize\":%u,\"pageNumber\":%llu}", set->body, set->size,
+			 (unsigned long long)number);
+	else if (!set->cursor)
+		buf_addf(query, "?pageSize=%u&pageNumber=%llu%s", set->size,
+			 (unsigned long long)number, set->query ? set->query : "");
+	else
+		buf_addf(query, "?pageSize=%u%s%s%s%s%s", set->size, set->at ? "&" : "",
+			 set->at ? set->cursor : "", set->at ? "=" : "", set->at ? set->at : "",
+			 set->query ? set->query : "");
+	assert(!buf_failed(query) && !buf_failed(body));
+}
+
 static void ask_page(struct page_set *set, uint64_t number)
 {
 	struct genesys_request request = genesys_request(set->op);
 	struct page *page = mem_zalloc(sizeof(*page));
-	struct buf query;
+	struct buf query, body;
 
 	page->set = set;
 	page->number = number;
@@ -247,15 +332,21 @@ static void ask_page(struct page_set *set, uint64_t number)
 	else
 		set->first = page;
 	set->last = page;
-	buf_init(&query, 4096);
-	buf_addf(&query, "?pageSize=%u&pageNumber=%llu%s", set->size,
-		 (unsigned long long)number, set->query ? set->query : "");
+	buf_init(&query, QUERY_BYTES_MAX);
+	buf_init(&body, BODY_BYTES_MAX);
+	add_place(set, number, &query, &body);
 	request.path_ids[0] = set->path_id;
-	request.query = query.data;
+	if (set->body) {
+		request.body = slice_of(body.data, body.len);
+		request.content_type = "application/json";
+	} else {
+		request.query = query.data;
+	}
 	request.done = page_done;
 	request.ctx = page;
 	genesys_start(set->g, &request);
 	buf_release(&query);
+	buf_release(&body);
 }
 
 /*
@@ -294,4 +385,8 @@ void page_sets_read(struct genesys *g, struct page_set *sets, size_t count)
 		ask(set);
 	}
 	genesys_wait(g);
+	for (size_t i = 0; i < count; i++) {
+		mem_free(sets[i].at);
+		sets[i].at = NULL;
+	}
 }

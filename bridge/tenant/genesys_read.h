@@ -31,7 +31,13 @@ struct account_reader {
 	struct genesys *g;
 	struct present *present;
 	struct intern intern;
-	enum account_state state;
+	enum account_state state; /* of the list, for users that do not say */
+	bool any_state;           /* the list is of all states: each user must say */
+	bool known_ok;            /* an account that is there already is no repetition */
+	/* Accounts that came by a list which was given up: each may come once more. */
+	uint32_t excused_first, excused_count;
+	unsigned char *excused;   /* those that did */
+	const struct map *asked;  /* login names in lower case; NULL: anybody may come */
 	VEC(uint32_t) missing; /* accounts whose expansions did not all come */
 	/* of the account being read */
 	struct scim_field fields[SCIM_FIELDS_MAX];
@@ -62,6 +68,22 @@ static inline uint32_t find_id(const struct catalogue *cat, enum catalogue_kind 
 	uint64_t index;
 
 	return map_get(&cat->kinds[kind].by_id, id, &index) ? (uint32_t)index : ITEM_NONE;
+}
+
+/*
+ * Can an id look like this? It goes into paths, percent-encoded, and into the state: text
+ * of at most GENESYS_ID_BYTES_MAX without control characters, and no step in a path.
+ */
+#define GENESYS_ID_BYTES_MAX 100
+static inline bool genesys_id_ok(struct slice id)
+{
+	for (size_t i = 0; i < id.len; i++)
+		if ((unsigned char)id.data[i] < ' ' || id.data[i] == 0x7f)
+			return false;
+	/* A path with "." or ".." for a part is another path. */
+	if (slice_eq_str(id, ".") || slice_eq_str(id, ".."))
+		return false;
+	return id.len && id.len <= GENESYS_ID_BYTES_MAX;
 }
 
 /* One member's text out of an object: {"id"}, {"name"}. null is the empty text. */

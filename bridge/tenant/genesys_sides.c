@@ -106,13 +106,16 @@ static void judge_side(struct present *present, const struct page_set *set,
 {
 	char text[ERR_FORMAT_MAX];
 
-	if (set->err.kind) {
+	bool cut = kind == ASSIGN_QUEUE && set->total > 0 && set->seen < (uint64_t)set->total;
+
+	if (set->err.kind)
 		verdict_spoil(&present->verdict, "%s", err_format(&set->err, text, sizeof(text)));
-		mark_unknown(present, kind);
-	} else if (kind == ASSIGN_QUEUE && set->total > 0 && set->seen < (uint64_t)set->total) {
+	else if (cut)
 		verdict_spoil(&present->verdict, "%s: %llu came of %lld", set->what,
 			      (unsigned long long)set->seen, (long long)set->total);
-	}
+	/* Whom a page that did not come would have named is not known. */
+	if (set->err.kind || set->spoilt || cut)
+		mark_unknown(present, kind);
 }
 
 static const char *item_id(const struct catalogue *cat, enum catalogue_kind kind,

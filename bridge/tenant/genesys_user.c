@@ -236,7 +236,7 @@ static void note_missing(struct account_reader *reader, struct account *account,
 			 uint32_t index)
 {
 	/* Of a deleted account only its name counts. */
-	if (reader->state == ACCOUNT_DELETED)
+	if (account->state == ACCOUNT_DELETED)
 		return;
 	account->unknown_kinds = (uint8_t)(EXPANDED & ~(unsigned)came);
 	if (account->unknown_kinds)
@@ -261,16 +261,86 @@ static void name_account(struct present *present, const struct account *account,
 	map_set(&present->by_user_name, slice_str(lower), index);
 }
 
+static int take_state(const struct account_reader *reader, struct slice word,
+		      enum account_state *ret, struct err *err)
+{
+	static const struct {
+		const char *word;
+		enum account_state state;
+	} states[] = {
+		{ "active", ACCOUNT_ACTIVE },
+		{ "inactive", ACCOUNT_INACTIVE },
+		{ "deleted", ACCOUNT_DELETED },
+	};
+	char shown[40];
+
+	*ret = reader->state;
+	if (!word.len && !reader->any_state)
+		return 0;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		if (slice_eq_str(word, states[i].word)) {
+			*ret = states[i].state;
+			return 0;
+		}
+	text_visible(word.len ? word.data : "", word.len, shown, sizeof(shown));
+	return err_set(err, ERR_PROTOCOL, "a user's state \"%s\" is none that is known", shown);
+}
+
+/* Was this user in the list before? */
+static bool came_before(const struct account_reader *reader, uint64_t index)
+{
+	uint64_t at = index - reader->excused_first;
+
+	if (reader->known_ok)
+		return false;
+	if (!reader->excused || index < reader->excused_first || at >= reader->excused_count)
+		return true;
+	return reader->excused[at]++ > 0;
+}
+
+/* A search that finds somebody else does not do what it is taken to do. */
+static int check_asked(const struct account_reader *reader, const struct user_words *words,
+		       struct err *err)
+{
+	char lower[SCIM_VALUE_BYTES_MAX];
+
+	if (!reader->asked)
+		return 0;
+	if (words->email.len && words->email.len <= sizeof(lower)) {
+		memcpy(lower, words->email.data, words->email.len);
+		text_lower(lower, words->email.len);
+		if (map_get(reader->asked, slice_of(lower, words->email.len), NULL))
+			return 0;
+	}
+	return err_set(err, ERR_PROTOCOL, "a user that was not asked for");
+}
+
+static void keep_lists(struct account_reader *reader, struct account *account)
+{
+	struct arena *mem = &reader->present->mem;
+	struct scim_field *fields;
+	struct held *held;
+
+	account->field_count = (unsigned)scim_fields_sort(reader->fields, reader->field_count);
+	fields = arena_array(mem, account->field_count, sizeof(*fields));
+	memcpy(fields, reader->fields, account->field_count * sizeof(*fields));
+	account->fields = fields;
+	account->held_count = genesys_sort_held(reader->held.items, reader->held.count);
+	held = arena_array(mem, account->held_count, sizeof(*held));
+	if (account->held_count)
+		memcpy(held, reader->held.items, account->held_count * sizeof(*held));
+	account->held = held;
+}
+
 int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err *err)
 {
 	struct account_reader *reader = ctx;
 	struct present *present = reader->present;
 	struct arena *mem = &present->mem;
-	struct account account = { .state = reader->state };
+	struct account account = { 0 };
 	struct user_words words = { .version = -1 };
 	uint32_t index = (uint32_t)present->accounts.count;
-	struct scim_field *fields;
-	struct held *held;
+	uint64_t before;
 
 	reader->field_count = 0;
 	reader->held.count = 0;
@@ -278,9 +348,15 @@ int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err
 		return -1;
 	if (!words.id.len)
 		return err_set(err, ERR_PROTOCOL, "a user without id");
-	*ret_again = map_get(&present->by_id, words.id, NULL);
-	if (*ret_again)
+	if (!genesys_id_ok(words.id))
+		return err_set(err, ERR_PROTOCOL, "no id of a user can look like this one's");
+	if (take_state(reader, words.state, &account.state, err) ||
+	    check_asked(reader, &words, err))
+		return -1;
+	if (map_get(&present->by_id, words.id, &before)) {
+		*ret_again = came_before(reader, before);
 		return 0;
+	}
 	account.id = own(mem, words.id);
 	if (words.version >= 0)
 		account.version = arena_printf(mem, "%lld", (long long)words.version);
@@ -288,15 +364,7 @@ int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err
 	add_field(reader, SCIM_ATTR_USER_NAME, NULL,
 		  words.email.len ? words.email : words.username);
 	add_field(reader, SCIM_ATTR_DISPLAY_NAME, NULL, words.name);
-	account.field_count = (unsigned)scim_fields_sort(reader->fields, reader->field_count);
-	fields = arena_array(mem, account.field_count, sizeof(*fields));
-	memcpy(fields, reader->fields, account.field_count * sizeof(*fields));
-	account.fields = fields;
-	account.held_count = genesys_sort_held(reader->held.items, reader->held.count);
-	held = arena_array(mem, account.held_count, sizeof(*held));
-	if (account.held_count)
-		memcpy(held, reader->held.items, account.held_count * sizeof(*held));
-	account.held = held;
+	keep_lists(reader, &account);
 	note_missing(reader, &account, words.came, index);
 	vec_push(&present->accounts, account);
 	map_set(&present->by_id, slice_str(account.id), index);

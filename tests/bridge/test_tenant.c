@@ -266,6 +266,8 @@ static void test_read(void **state)
 }
 
 #define PAGE1 "GET /api/v2/users?pageSize=500&pageNumber=1&state=active"
+#define INACTIVE "GET /api/v2/users?pageSize=500&pageNumber=1&state=inactive"
+#define QUERY "GET /api/v2/users/query?pageSize=500"
 #define GRANTS "GET /api/v2/authorization/divisions/d1/grants"
 #define MEMBERS "GET /api/v2/routing/queues/q1/members"
 #define MEMBERS2 "GET /api/v2/routing/queues/q1/members?pageSize=100&pageNumber=2"
@@ -386,11 +388,62 @@ static const struct {
 	  NULL, NULL, 0 },
 	{ "fewer queue members than told",
 	  { { MEMBERS, 0, { .status = 200, .body = "{\"entities\":[]}" } } }, NULL,
-	  "members of queue Billing: 0 came of 1", 0 },
-	{ "more inactive ones than can be listed",
-	  { { "GET /api/v2/users?pageSize=500&pageNumber=1&state=inactive", 0,
-	      { .status = 200, .body = "{\"entities\":[],\"total\":10001}" } } },
-	  "404", "only 10000 can be listed", 0 },
+	  "members of queue Billing: 0 came of 1", 1u << ASSIGN_QUEUE },
+	{ "more inactive ones than pages show, by cursor",
+	  { { INACTIVE, 1, { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":10001,"
+		      "\"pageSize\":1}" } },
+	    { QUERY "&cursor=c%2Fd&state=inactive", 1,
+	      { .status = 200, .body = "{\"entities\":[" ONE("u9") "]}" } },
+	    { QUERY "&state=inactive", 1,
+	      { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"cursor\":\"c/d\"}" } } },
+	  NULL, "inactive users: 2 came of 10001", 0 },
+	{ "the cursor in an address",
+	  { { INACTIVE, 1, { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":10001,"
+		      "\"pageSize\":1}" } },
+	    { QUERY "&cursor=c%2Fd&state=inactive", 1,
+	      { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"nextUri\":null}" } },
+	    { QUERY "&state=inactive", 1,
+	      { .status = 200,
+		.body = "{\"entities\":[" ONE("u8") "],\"nextUri\":"
+			"\"https://evil/x?pageSize=1&cursor=c%2Fd\"}" } } },
+	  NULL, "inactive users: ids came twice", 0 },
+	{ "a cursor that leads to itself",
+	  { { INACTIVE, 1, { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":10001,"
+		      "\"pageSize\":1}" } },
+	    { QUERY, 0,
+	      { .status = 200, .body = "{\"entities\":[" ONE("u9") "],\"cursor\":\"c\"}" } } },
+	  "the cursor of the next page is that of this one", "ids came twice", 0 },
+	{ "a cursor that can be none",
+	  { { INACTIVE, 1, { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":10001,"
+		      "\"pageSize\":1}" } },
+	    { QUERY, 0,
+	      { .status = 200,
+		.body = "{\"entities\":[" ONE("u9") "],\"nextUri\":\"/x?cursor=a b\"}" } } },
+	  "no cursor can look like", NULL, 0 },
+	{ "not all divisions seen: what pages show, and that is not all",
+	  { { INACTIVE, 1, { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":10001,"
+		      "\"pageSize\":1}" } },
+	    { QUERY, 0, { .status = 403, .body = "{\"code\":\"missing.permissions\"}" } },
+	    { INACTIVE, 0,
+	      { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":1}" } } },
+	  NULL, "inactive users past the 10000th: GET /api/v2/users/query: 403 "
+	  "missing.permissions: the client needs directory:user:view", 0 },
+	{ "a state that is none",
+	  { { PAGE1, 0, { .status = 200,
+			  .body = "{\"entities\":[{\"id\":\"u1\",\"state\":\"asleep\"}],"
+				  "\"total\":1}" } } },
+	  "a user's state \"asleep\" is none that is known", NULL, 0 },
+	{ "an id that is a way up",
+	  { { PAGE1, 0, { .status = 200, .body = "{\"entities\":[" ONE("..") "],\"total\":1}" } } },
+	  "no id of a user can look like", NULL, 0 },
+	{ "an id with a control character",
+	  { { PAGE1, 0, { .status = 200,
+			  .body = "{\"entities\":[" ONE("u\\u0000") "],\"total\":1}" } } },
+	  "no id of a user can look like", NULL, 0 },
+	{ "an id with quotes and slashes",
+	  { { PAGE1, 0, { .status = 200,
+			  .body = "{\"entities\":[" ONE("a/b?c=\\\"d\\\"#%") "],\"total\":1}" } } },
+	  NULL, NULL, 0 },
 };
 
 static void test_bad_reads(void **state)
