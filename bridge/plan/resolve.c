@@ -128,7 +128,8 @@ static void add_literal_group(void *ctx, unsigned kind, const char *name, origin
 
 void plan_new_groups(const struct plan_input *in, struct present *present)
 {
-	if (!in->config->target.create_groups)
+	/* Half a list: it may be in the other half. */
+	if (!in->config->target.create_groups || !present->verdict.complete)
 		return;
 	if (in->rules)
 		rules_each_literal(in->rules, add_literal_group, present);

@@ -125,6 +125,7 @@ struct service {
 	/* from the list of groups until the users are known */
 	struct arena mem;
 	VEC(struct service_member) members;
+	bool groups_short;        /* not all of them came */
 };
 
 struct service_answer {
@@ -196,7 +197,7 @@ struct page_list {
 	uint64_t page;            /* number of the page asked for, from 1 */
 	uint64_t page_met, page_seen; /* of this page */
 	int64_t total;            /* of the first page; -1 = not told */
-	bool moved;               /* the total changed */
+	bool counted;             /* startIndex was tried as the number of the page */
 	const char *cursor;
 	struct arena mem;
 };

@@ -10,6 +10,9 @@
 /* A list that ends nowhere, or whose pages have one resource each, is given up here. */
 #define PAGES_MAX 1000000
 
+/* So much every service gives at a time. */
+#define SMALL_PAGE 25
+
 static void ask(struct page_list *list);
 
 static unsigned page_size(const struct service *s)
@@ -85,6 +88,26 @@ static void judge(struct page_list *list, const struct scim_list *page)
 		verdict_spoil(list->verdict, "%s: an id came twice", list->what);
 }
 
+/*
+ * A second page that is empty though there should be more: startIndex may be the number of
+ * the page. When that does not bring anything new either, it is not.
+ */
+static bool count_pages(struct page_list *list)
+{
+	struct service *s = list->service;
+
+	if (list->page != 2 || s->profile.probed || list->total <= (int64_t)list->seen)
+		return false;
+	if (s->profile.paging == PAGE_INDEX && !list->page_met && !list->counted) {
+		list->counted = true;
+		s->profile.paging = PAGE_NUMBER;
+		return true;
+	}
+	if (s->profile.paging == PAGE_NUMBER && list->counted && !list->page_seen)
+		s->profile.paging = PAGE_INDEX;
+	return false;
+}
+
 static void take_page(struct page_list *list, const struct service_answer *answer)
 {
 	struct arena mem = ARENA_INIT;
@@ -105,8 +128,16 @@ static void take_page(struct page_list *list, const struct service_answer *answe
 	list->seen += list->page_seen;
 	if (list->page == 1)
 		list->total = page.total_results;
-	list->cursor = list->service->profile.paging == PAGE_CURSOR ?
-			       next_cursor(list, answer->body) : NULL;
+	list->cursor = NULL;
+	/* Only a service that pages so tells one; then it may take nothing else. */
+	if (list->page == 1 || list->service->profile.paging == PAGE_CURSOR)
+		list->cursor = next_cursor(list, answer->body);
+	if (list->cursor)
+		list->service->profile.paging = PAGE_CURSOR;
+	if (count_pages(list)) {
+		ask(list);
+		return;
+	}
 	if (list->service->profile.paging == PAGE_CURSOR ? !list->cursor : ended(list, &page)) {
 		judge(list, &page);
 		return;
@@ -115,22 +146,44 @@ static void take_page(struct page_list *list, const struct service_answer *answe
 	ask(list);
 }
 
+/*
+ * Refused at the first page without a probe: what some services want otherwise. Each is
+ * tried once.
+ */
+static bool ask_otherwise(struct page_list *list, const struct service_answer *answer)
+{
+	struct service *s = list->service;
+
+	if (list->page != 1 || s->profile.probed)
+		return false;
+	if (answer->status == 404 && !s->profile.lower_paths) {
+		s->profile.lower_paths = true; /* "/users" */
+		return true;
+	}
+	/* "Page size above 25 may be 429": and so it is for as long as one asks. */
+	if (answer->status == 429 && page_size(s) > SMALL_PAGE) {
+		s->profile.page_max = SMALL_PAGE;
+		return true;
+	}
+	if (answer->status == 400 && list->op == API_STD_GROUPS && !s->profile.group_filter) {
+		s->profile.group_filter = true;
+		return true;
+	}
+	if (answer->status == 404)
+		s->profile.lower_paths = false;
+	return false;
+}
+
 static void page_done(void *ctx, const struct service_answer *answer)
 {
 	struct page_list *list = ctx;
-	struct service *s = list->service;
 
 	list->status = answer->status;
 	if (service_ok(answer)) {
 		take_page(list, answer);
-	} else if (answer->status == 404 && list->page == 1 && !s->profile.probed &&
-		   !s->profile.lower_paths) {
-		/* Some know "/users" alone. */
-		s->profile.lower_paths = true;
+	} else if (ask_otherwise(list, answer)) {
 		ask(list);
 	} else {
-		if (answer->status == 404 && list->page == 1 && !s->profile.probed)
-			s->profile.lower_paths = false;
 		list->err = answer->err;
 	}
 }
@@ -153,7 +206,9 @@ static void ask(struct page_list *list)
 			 (unsigned long long)(s->profile.paging == PAGE_NUMBER ? list->page
 									       : list->seen + 1));
 	}
-	buf_addf(&query, "&count=%u%s", size, list->query ? list->query : "");
+	buf_addf(&query, "&count=%u%s%s", size, list->query ? list->query : "",
+		 list->op == API_STD_GROUPS && s->profile.group_filter ?
+			 "&filter=displayName%20pr" : "");
 	request.query = query.data;
 	request.done = page_done;
 	request.ctx = list;

@@ -126,7 +126,6 @@ int service_read_catalogue(struct tenant *tenant, struct present *present, struc
 	struct page_list list = {
 		.op = API_STD_GROUPS, .what = "groups", .each = read_group, .ctx = &reader,
 		.verdict = &present->verdict,
-		.query = s->profile.group_filter ? "&filter=displayName%20pr" : NULL,
 	};
 
 	s->members.count = 0;
@@ -136,6 +135,8 @@ int service_read_catalogue(struct tenant *tenant, struct present *present, struc
 	arena_init(&reader.scratch);
 	page_list_read(s, &list);
 	arena_release(&reader.scratch);
+	/* Half a list of groups says of nobody what they are not in. */
+	s->groups_short = !present->verdict.complete;
 	/* Groups are no duty (RFC 7643 section 4.2): then no rule can name one. */
 	if (list.err.kind && list.status != 404 && list.status != 501) {
 		*err = list.err;
@@ -470,6 +471,8 @@ int service_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 	if (!result) {
 		take_members(&reader);
 		put_held(&reader);
+		for (size_t i = 0; s->groups_short && i < present->accounts.count; i++)
+			present->accounts.items[i].unknown_kinds |= 1u << ASSIGN_GROUP;
 	}
 	map_release(&reader.interned);
 	arena_release(&reader.scratch);
