@@ -55,6 +55,10 @@ void refuse_platform(struct call *call, int status, const char *code, const char
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (call->scim && switched(call, SWITCH_SCIM_ERRORS)) {
+		refuse_scim(call, status, SCIM_ERROR_NONE, "%s", text);
+		return;
+	}
 	begin(call, status, "application/json");
 	json_out_object(out);
 	json_out_member(out, "message", text);
@@ -92,8 +96,12 @@ void refuse_scim(struct call *call, int status, enum scim_error_type type, const
 /* (facts, section 2: "Version conflict") */
 void refuse_version(struct call *call, const char *what)
 {
-	refuse_platform(call, 409, "general.conflict", "The version supplied does not match "
-			"the current version of the %s", what);
+	bool conflict = !switched(call, SWITCH_VERSION_CONFLICT);
+
+	refuse_platform(call, conflict ? 409 : 400,
+			conflict ? "general.conflict" : "bad.request",
+			"The version supplied does not match the current version of the %s",
+			what);
 }
 
 void refuse_too_many(struct call *call, unsigned retry_after_s)

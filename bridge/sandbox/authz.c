@@ -6,11 +6,8 @@
 #include "scim/base/banned.h"
 
 #define GRANTS_PAGE_MAX 500
-/* How many a bulk call takes is stated nowhere (facts, section 6): the cautious figures. */
-#define ROLE_SUBJECTS_MAX 100
+/* How many a bulk call takes is stated nowhere (facts, section 6): see switches.def. */
 #define ROLE_DIVISIONS_MAX 100
-#define BULK_PAIRS_MAX 50
-#define MOVE_OBJECTS_MAX 100
 
 uint32_t call_division(struct call *call, struct slice id)
 {
@@ -119,7 +116,8 @@ void op_role_grant(struct call *call)
 	size_t count;
 
 	if (role == NONE || !body_members(call, call->body, names, "the body") ||
-	    !body_texts(call, subjects, "subjectIds", ROLE_SUBJECTS_MAX) ||
+	    !body_texts(call, subjects, "subjectIds",
+			switched(call, SWITCH_CAP_SUBJECTS)) ||
 	    !body_texts(call, divisions, "divisionIds", ROLE_DIVISIONS_MAX))
 		return;
 	count = json_array_size(divisions);
@@ -163,10 +161,25 @@ static bool read_pair(struct call *call, const json_t *pair, uint32_t *ret_role,
 	return *ret_division != NONE;
 }
 
+/* Whether bulkremove may pass over a pair, since its role or division doesn't exist. */
+static bool is_gone(const struct call *call, const json_t *pair)
+{
+	const char *role = json_string_value(json_object_get(pair, "roleId"));
+	const char *division = json_string_value(json_object_get(pair, "divisionId"));
+
+	if (call->op != API_SUBJECT_BULKREMOVE || !switched(call, SWITCH_BULKREMOVE_GONE) ||
+	    !role || !division)
+		return false;
+	return !store_item(call->store, ITEM_ROLE, slice_str(role)) ||
+	       (strcmp(division, "*") != 0 &&
+		!store_item(call->store, ITEM_DIVISION, slice_str(division)));
+}
+
 /* All pairs of a body checked, or false after a refusal. */
-static bool read_pairs(struct call *call, size_t least, size_t most, uint32_t **ret_roles,
+static bool read_pairs(struct call *call, size_t least, uint32_t **ret_roles,
 		       uint32_t **ret_divisions, size_t *ret_count)
 {
+	size_t most = switched(call, SWITCH_CAP_GRANTS);
 	static const char *const names[] = { "grants", NULL };
 	const json_t *grants = json_object_get(call->body, "grants");
 	size_t count = json_array_size(grants);
@@ -183,10 +196,17 @@ static bool read_pairs(struct call *call, size_t least, size_t most, uint32_t **
 	*ret_roles = arena_array(&call->mem, count + 1, sizeof(**ret_roles));
 	*ret_divisions = arena_array(&call->mem, count + 1, sizeof(**ret_divisions));
 	*ret_count = count;
-	for (size_t i = 0; i < count; i++)
-		if (!read_pair(call, json_array_get(grants, i), &(*ret_roles)[i],
-			       &(*ret_divisions)[i]))
+	*ret_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *pair = json_array_get(grants, i);
+
+		if (is_gone(call, pair))
+			continue;
+		if (!read_pair(call, pair, &(*ret_roles)[*ret_count],
+			       &(*ret_divisions)[*ret_count]))
 			return false;
+		++*ret_count;
+	}
 	return true;
 }
 
@@ -195,7 +215,7 @@ void op_subject_bulkadd(struct call *call)
 	uint32_t *roles, *divisions;
 	size_t count;
 
-	if (!read_pairs(call, 1, BULK_PAIRS_MAX, &roles, &divisions, &count))
+	if (!read_pairs(call, 1, &roles, &divisions, &count))
 		return;
 	for (size_t i = 0; i < count; i++)
 		grant(call->store, call->ids[0].data, roles[i], divisions[i]);
@@ -211,7 +231,7 @@ void op_subject_bulkremove(struct call *call)
 	uint32_t *roles, *divisions;
 	size_t count;
 
-	if (!read_pairs(call, 1, BULK_PAIRS_MAX, &roles, &divisions, &count))
+	if (!read_pairs(call, 1, &roles, &divisions, &count))
 		return;
 	for (size_t i = 0; i < count; i++)
 		store_revoke(call->store, call->ids[0].data, roles[i], divisions[i]);
@@ -225,7 +245,7 @@ void op_subject_bulkreplace(struct call *call)
 	uint32_t *roles, *divisions;
 	size_t count;
 
-	if (!read_pairs(call, 0, BULK_PAIRS_MAX, &roles, &divisions, &count))
+	if (!read_pairs(call, 0, &roles, &divisions, &count))
 		return;
 	for (size_t i = 0; i < store->grants.count; i++) {
 		const struct grant *one = &store->grants.items[i];
@@ -270,7 +290,7 @@ void op_division_move(struct call *call)
 				"moved, into one division");
 		return;
 	}
-	if (!body_texts(call, call->body, "the body", MOVE_OBJECTS_MAX))
+	if (!body_texts(call, call->body, "the body", switched(call, SWITCH_CAP_DIVISION)))
 		return;
 	count = json_array_size(call->body);
 	for (size_t i = 0; i < count; i++)

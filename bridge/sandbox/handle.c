@@ -86,6 +86,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *options)
 		rng_seed(&sandbox->rng, options->seed);
 	else
 		rng_seed_system(&sandbox->rng);
+	switches_init(sandbox->switches);
 	store_init(&sandbox->store);
 	return sandbox;
 }
@@ -168,6 +169,8 @@ static bool within_rate(struct call *call)
 	over = token->used >= allowed;
 	if (!over)
 		token->used++;
+	if (switched(call, SWITCH_RATE_HEADERS) && !over)
+		return true;
 	left_us = token->window_us + 60000000 - call->mono_us;
 	reset_s = (unsigned)((left_us + 999999) / 1000000);
 	answer_header(call, "inin-ratelimit-count", "%u", token->used);
@@ -314,7 +317,8 @@ void sandbox_handle(struct sandbox *sandbox, const struct sandbox_request *reque
 	response->status = 500;
 	response->op = "";
 	response->header_count = 0;
-	answer_header(call, "ININ-Correlation-Id", "%s", call->context_id);
+	if (!switched(call, SWITCH_CORRELATION))
+		answer_header(call, "ININ-Correlation-Id", "%s", call->context_id);
 	arena_init(&call->mem);
 	store_settle(&sandbox->store, call->mono_us);
 	handle(call);

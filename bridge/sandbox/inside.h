@@ -32,6 +32,18 @@ struct token {
 	unsigned used;     /* calls in that minute */
 };
 
+enum sandbox_switch {
+#define CHOICE(id, ...) SWITCH_##id,
+#define NUMBER(id, ...) SWITCH_##id,
+#include "bridge/sandbox/switches.def"
+#undef CHOICE
+#undef NUMBER
+	SWITCH_COUNT,
+};
+
+/* The place of the chosen value in its row, 0 = the default; or the number. */
+void switches_init(unsigned values[SWITCH_COUNT]);
+
 enum fault_kind { FAULT_STATUS, FAULT_CUT_BEFORE, FAULT_CUT_AFTER, FAULT_DELAY,
 		  FAULT_HALF_BODY };
 
@@ -48,6 +60,7 @@ struct fault {
 struct sandbox {
 	struct sandbox_options options;
 	struct rng rng;
+	unsigned switches[SWITCH_COUNT];
 	struct store store;
 	struct token tokens[TOKENS_MAX];
 	size_t token_count; /* made so far; the ring's place is this modulo its size */
@@ -79,8 +92,17 @@ struct call {
 	int64_t now_us;      /* wall clock */
 	int64_t mono_us;
 	char context_id[37];
+	bool expansion_cut;  /* a fault: users come without what was to be expanded */
+	bool never;          /* a fault: what is answered with 202 doesn't happen */
 	bool scim;           /* answers and errors in SCIM's form */
 };
+
+/* ---- switches.c ---- */
+
+static inline unsigned switched(const struct call *call, enum sandbox_switch which)
+{
+	return call->sandbox->switches[which];
+}
 
 /* ---- answer.c ---- */
 

@@ -17,6 +17,8 @@
 
 #include "scim/base/banned.h"
 
+#define SWITCHES_MAX 64
+
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct settings {
@@ -24,6 +26,8 @@ struct settings {
 	unsigned rate, lag_ms, token_life_s, seed;
 	const char *faults[SANDBOX_FAULTS_MAX];
 	unsigned fault_count;
+	const char *switches[SWITCHES_MAX];
+	unsigned switch_count;
 };
 
 struct front {
@@ -46,12 +50,15 @@ static const char help[] =
 	"  --fault SPEC         OP:every=N:status=503, OP:after=K:count=M:cut=before|after,\n"
 	"                       OP:delay=MS, OP:half-body, OP:status=429:retry-after=S; OP is\n"
 	"                       an operation like USERS, or *; may be given several times\n"
+	"  --set NAME=VALUE     a switch (below); may be given several times\n"
 	"  --journal FILE       write a JSON line for each request\n"
 	"  --seed N             make the same ids and tokens each time (default: random)\n"
 	"  --help, --version\n\n"
 	"GET /sandbox/counters tells the calls so far, POST /sandbox/reset sets them to 0, GET\n"
 	"/sandbox/state is the tenant as it is. Exit codes: 0 ended and saved; 1 could not\n"
-	"listen or save; 2 options or data file wrong.\n";
+	"listen or save; 2 options or data file wrong.\n\n"
+	"Switches, for what isn't known for sure about the vendor; the first value is the\n"
+	"default:\n\n";
 
 /* ---- options ---- */
 
@@ -88,6 +95,7 @@ static const struct option options[] = {
 	{ "lag", required_argument, NULL, 'g' },
 	{ "token-life", required_argument, NULL, 't' },
 	{ "fault", required_argument, NULL, 'f' },
+	{ "set", required_argument, NULL, 'S' },
 	{ "journal", required_argument, NULL, 'j' },
 	{ "seed", required_argument, NULL, 'e' },
 	{ "help", no_argument, NULL, 'h' },
@@ -125,8 +133,14 @@ static int take_option(struct settings *s, int option)
 			return bad_option("--%s %s: too many faults", "fault", optarg);
 		s->faults[s->fault_count++] = optarg;
 		return 0;
+	case 'S':
+		if (s->switch_count == SWITCHES_MAX)
+			return bad_option("--%s %s: too many switches", "set", optarg);
+		s->switches[s->switch_count++] = optarg;
+		return 0;
 	case 'h':
 		fputs(help, stdout);
+		sandbox_list_switches(stdout);
 		return 1;
 	case 'v':
 		puts("dirbridge-sandbox " DIRBRIDGE_VERSION);
@@ -267,6 +281,9 @@ static int open_sandbox(const struct settings *s, struct front *front, struct er
 	front->sandbox = sandbox_new(&o);
 	for (unsigned i = 0; i < s->fault_count; i++)
 		if (sandbox_add_fault(front->sandbox, s->faults[i], err))
+			return -1;
+	for (unsigned i = 0; i < s->switch_count; i++)
+		if (sandbox_set(front->sandbox, s->switches[i], err))
 			return -1;
 	return sandbox_load(front->sandbox, s->data, err);
 }

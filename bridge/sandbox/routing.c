@@ -48,6 +48,12 @@ static bool read_level(struct call *call, const json_t *json, struct level *ret)
 				"given, as a number from 0 to 5");
 		return false;
 	}
+	if (switched(call, SWITCH_LANGUAGE_LEVELS) && !of_skills(call) &&
+	    !json_is_integer(proficiency)) {
+		refuse_platform(call, 400, "bad.request", "proficiency of a language must be "
+				"a whole number");
+		return false;
+	}
 	item = call_level(call, slice_str(id));
 	if (!item)
 		return false;
@@ -83,23 +89,27 @@ static void answer_levels(struct call *call, const struct levels *levels)
 	json_out_object_end(out);
 }
 
-static bool read_levels(struct call *call, struct level levels[LEVELS_MAX])
+/* Checked, in the arena; NULL after a refusal. */
+static struct level *read_levels(struct call *call, size_t most)
 {
-	if (!body_array(call, LEVELS_MAX))
-		return false;
+	struct level *levels;
+
+	if (!body_array(call, most))
+		return NULL;
+	levels = arena_array(&call->mem, json_array_size(call->body) + 1, sizeof(*levels));
 	for (size_t i = 0; i < json_array_size(call->body); i++)
 		if (!read_level(call, json_array_get(call->body, i), &levels[i]))
-			return false;
-	return true;
+			return NULL;
+	return levels;
 }
 
 void op_levels_patch(struct call *call)
 {
 	struct user *user = call_user(call, call->ids[0]);
-	struct level levels[LEVELS_MAX];
+	const struct level *levels = user ? read_levels(call, LEVELS_MAX) : NULL;
 	size_t count;
 
-	if (!user || !read_levels(call, levels))
+	if (!levels)
 		return;
 	count = json_array_size(call->body);
 	for (size_t i = 0; i < count; i++)
@@ -111,10 +121,15 @@ void op_levels_patch(struct call *call)
 void op_skills_put(struct call *call)
 {
 	struct user *user = call_user(call, call->ids[0]);
-	struct level levels[LEVELS_MAX];
+	const struct level *levels =
+		user ? read_levels(call, switched(call, SWITCH_CAP_SKILLS_PUT)) : NULL;
 
-	if (!user || !read_levels(call, levels))
+	if (!levels)
 		return;
+	if (switched(call, SWITCH_SKILLS_PUT_EMPTY) && !json_array_size(call->body)) {
+		refuse_platform(call, 400, "bad.request", "the body must not be empty");
+		return;
+	}
 	user->skills.count = 0;
 	for (size_t i = 0; i < json_array_size(call->body); i++)
 		levels_set(&user->skills, levels[i].item, levels[i].proficiency);

@@ -58,6 +58,14 @@ int sandbox_load_text(struct sandbox *sandbox, const char *text, struct err *err
  */
 void sandbox_save(struct sandbox *sandbox, FILE *file);
 
+/*
+ * Set a switch, "NAME=VALUE": how the vendor behaves where that isn't known for sure; rows
+ * in switches.def.
+ */
+int sandbox_set(struct sandbox *sandbox, const char *spec, struct err *err);
+/* The switches with their values, the default first, for --help. */
+void sandbox_list_switches(FILE *file);
+
 /* Add a fault, "OP:every=3:status=503"; see faults.c. */
 int sandbox_add_fault(struct sandbox *sandbox, const char *spec, struct err *err);
 

@@ -337,6 +337,9 @@ static bool read_levels(struct call *call, const json_t *object, const char *att
 		if (!item)
 			return bad(call, "%s: there is no \"%.100s\"", attr,
 				   name ? name : "");
+		if (kind == ITEM_LANGUAGE && number && !json_is_integer(number) &&
+		    switched(call, SWITCH_LANGUAGE_LEVELS))
+			return bad(call, "%s: proficiency must be a whole number", attr);
 		if (number && (!json_is_number(number) || json_number_value(number) < 0 ||
 			       json_number_value(number) > PROFICIENCY_MAX))
 			return bad(call, "%s: proficiency must be a number from 0 to 5", attr);
@@ -345,6 +348,15 @@ static bool read_levels(struct call *call, const json_t *object, const char *att
 	return true;
 }
 
+static bool holds_pair(const struct pairs *pairs, const char *key, const char *value)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!strcmp(pairs->items[i].key, key) && !strcmp(pairs->items[i].value, value))
+			return true;
+	return false;
+}
+
+/* Looks at everybody: only for a value that the user doesn't have yet. */
 static bool external_taken(const struct call *call, const struct user *user,
 			   const char *authority, const char *value)
 {
@@ -384,7 +396,8 @@ static bool read_external_ids(struct call *call, const struct user *user,
 		if (has_key(&draft->external_ids, authority))
 			return bad(call, "externalIds has authority \"%.100s\" twice",
 				   authority);
-		if (external_taken(call, user, authority, value)) {
+		if (!(user && holds_pair(&user->external_ids, authority, value)) &&
+		    external_taken(call, user, authority, value)) {
 			refuse_scim(call, 409, SCIM_ERROR_UNIQUENESS,
 				    "externalIds: \"%.100s\" of \"%.100s\" is taken", value,
 				    authority);
@@ -419,6 +432,9 @@ static bool check_unique(struct call *call, const struct user *user,
 {
 	const struct user *other = store_user_named(call->store, draft->user_name);
 
+	if (other && other->state == USER_DELETED && !user &&
+	    switched(call, SWITCH_SCIM_POST_DELETED))
+		other = NULL;
 	if (other && other != user) {
 		refuse_scim(call, 409, SCIM_ERROR_UNIQUENESS, "userName \"%.100s\" is taken",
 			    draft->user_name);
@@ -426,6 +442,10 @@ static bool check_unique(struct call *call, const struct user *user,
 	}
 	other = draft->external_id ? store_user_external(call->store, draft->external_id) :
 				     NULL;
+	if (other && other->state == USER_DELETED && !user &&
+	    switched(call, SWITCH_SCIM_POST_DELETED) &&
+	    other == store_user_named(call->store, draft->user_name))
+		other = NULL;
 	if (other && other != user) {
 		refuse_scim(call, 409, SCIM_ERROR_UNIQUENESS,
 			    "externalId \"%.100s\" is taken", draft->external_id);

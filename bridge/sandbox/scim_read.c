@@ -170,19 +170,25 @@ static bool by_index(const struct call *call, const struct query *query,
 	return true;
 }
 
-/* Active and inactive ones; deleted users are never listed. */
+/* Active and inactive ones; "deleted are not listed" is not sure (facts, section 3). */
+static bool listed(const struct call *call, const struct user *user)
+{
+	return user->state != USER_DELETED || switched(call, SWITCH_SCIM_DELETED);
+}
+
+
 static void collect(const struct call *call, const struct query *query, struct numbers *ret)
 {
 	const struct user *user;
 
 	if (by_index(call, query, &user)) {
-		if (user && user->state != USER_DELETED)
+		if (user && listed(call, user))
 			vec_push(ret, user->number);
 		return;
 	}
 	for (size_t i = 0; i < call->store->users.count; i++) {
 		user = call->store->users.items[i];
-		if (user->state != USER_DELETED && matches(call, user, query))
+		if (listed(call, user) && matches(call, user, query))
 			vec_push(ret, user->number);
 	}
 }
@@ -245,6 +251,14 @@ void op_scim_users(struct call *call)
 	/* RFC 7644 section 3.4.2.4: less than 1 means 1. */
 	if (!start)
 		start = 1;
+	if (!filter.data && switched(call, SWITCH_SCIM_INACTIVE)) {
+		for (size_t i = 0; i < call->store->users.count; i++)
+			if (call->store->users.items[i]->state != USER_DELETED)
+				vec_push(&found, (uint32_t)i);
+		write_list(call, &found, start, count);
+		vec_release(&found);
+		return;
+	}
 	if (!filter.data) {
 		write_list(call, &call->store->by_state[USER_ACTIVE], start, count);
 		return;

@@ -92,22 +92,49 @@ static void commit(struct store *store, struct user *user, struct draft *draft)
 
 /* ---- create ---- */
 
-void op_scim_create(struct call *call)
+static struct user *new_user(struct call *call, struct draft *draft)
 {
 	struct store *store = call->store;
 	const struct item *role = store_item_named(store, ITEM_ROLE, DEFAULT_ROLE);
-	struct draft draft;
 	struct user *user;
 	char id[37];
 
-	if (draft_read(call, NULL, call->body, &draft)) {
-		rng_uuid(&call->sandbox->rng, id);
-		user = store_add_user(store, id, draft.user_name,
-				      draft.active ? USER_ACTIVE : USER_INACTIVE);
+	rng_uuid(&call->sandbox->rng, id);
+	user = store_add_user(store, id, draft->user_name,
+			      draft->active ? USER_ACTIVE : USER_INACTIVE);
+	commit(store, user, draft);
+	if (role)
+		grant_home(store, user, role->number);
+	return user;
+}
+
+/* Roles don't come back, not even the default one (facts, section 3). */
+static struct user *restore(struct call *call, struct user *user, struct draft *draft)
+{
+	store_strip_user(call->store, user);
+	commit(call->store, user, draft);
+	user->version++;
+	return user;
+}
+
+static bool has_division(struct call *call, const struct draft *draft)
+{
+	if (draft->division != NONE || !switched(call, SWITCH_SCIM_DIVISION))
+		return true;
+	refuse_scim(call, 400, SCIM_ERROR_INVALID_VALUE, "division is required");
+	return false;
+}
+
+void op_scim_create(struct call *call)
+{
+	struct draft draft;
+	struct user *user;
+
+	if (draft_read(call, NULL, call->body, &draft) && has_division(call, &draft)) {
+		/* A deleted one is still here only where the switch lets it be. */
+		user = store_user_named(call->store, draft.user_name);
+		user = user ? restore(call, user, &draft) : new_user(call, &draft);
 		user->modified_s = call->now_us / 1000000;
-		commit(store, user, &draft);
-		if (role)
-			grant_home(store, user, role->number);
 		scim_answer_user(call, 201, user);
 		answer_header(call, "Location", "/api/v2/scim/v2/users/%s", user->id);
 	}

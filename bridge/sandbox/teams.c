@@ -64,11 +64,12 @@ void op_team_members(struct call *call)
 }
 
 /* Why somebody can't be in the team; NULL = can be. A team takes its own division only. */
-static const char *failure(const struct item *team, const struct user *user)
+static const char *failure(const struct call *call, const struct item *team,
+			   const struct user *user)
 {
 	if (!user || user->state == USER_DELETED)
 		return "UserNotFound";
-	if (team->division != NONE && user->division != team->division)
+	if (!switched(call, SWITCH_TEAM_DIVISION) && team->division != NONE && user->division != team->division)
 		return "UserGroupDivisionMismatch";
 	return NULL;
 }
@@ -83,7 +84,7 @@ static void write_added(struct call *call, struct item *team, const json_t *ids)
 		struct user *user = store_user(
 			call->store, slice_str(json_string_value(json_array_get(ids, i))));
 
-		if (failure(team, user))
+		if (failure(call, team, user))
 			continue;
 		store_join(team, ITEM_TEAM, user);
 		json_out_object(out);
@@ -101,7 +102,8 @@ static void write_failures(struct call *call, const struct item *team, const jso
 	json_out_array(out);
 	for (size_t i = 0; i < json_array_size(ids); i++) {
 		const char *id = json_string_value(json_array_get(ids, i));
-		const char *reason = failure(team, store_user(call->store, slice_str(id)));
+		const char *reason = failure(call, team,
+					     store_user(call->store, slice_str(id)));
 
 		if (!reason)
 			continue;

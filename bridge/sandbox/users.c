@@ -170,6 +170,17 @@ static void write_locations(struct call *call, const struct user *user)
 	json_out_array_end(out);
 }
 
+/*
+ * "best effort, may be missing" (facts, section 5): a list leaves some of its users without
+ * their expansions; asked for by id they have them.
+ */
+static bool left_out(const struct call *call, const struct user *user)
+{
+	return call->expansion_cut ||
+	       (switched(call, SWITCH_EXPAND) && user->number % 7 == 3 &&
+		call->op != API_USER && !query_get(call, "id").data);
+}
+
 static void write_expanded(struct call *call, const struct user *user, unsigned expand)
 {
 	struct json_out *out = &call->out;
@@ -233,7 +244,8 @@ void user_write(struct call *call, const struct user *user, unsigned expand)
 		json_out_object_end(out);
 	}
 	json_out_member_int(out, "version", user->version);
-	write_expanded(call, user, expand);
+	if (!left_out(call, user))
+		write_expanded(call, user, expand);
 	json_out_object_end(out);
 }
 

@@ -7,9 +7,6 @@
 #include "scim/base/banned.h"
 
 #define UNIT_AGENTS_MAX 1500 /* (facts, section 9) */
-/* Limits of one call are stated nowhere (facts, section 11): the cautious figure. */
-#define MOVE_AGENTS_MAX 100
-#define PLAN_AGENTS_MAX 100
 #define WEEKS_MAX 53
 
 static const struct item *unit_of(const struct call *call, const struct user *user)
@@ -202,7 +199,7 @@ void op_work_plans_query(struct call *call)
 	unsigned weeks;
 
 	if (!unit || !body_members(call, call->body, names, "the body") ||
-	    !body_texts(call, ids, "agentIds", PLAN_AGENTS_MAX) ||
+	    !body_texts(call, ids, "agentIds", switched(call, SWITCH_CAP_PLANS)) ||
 	    !body_text(call, call->body, "startDate", "the body", &start) ||
 	    !body_number(call, call->body, "weekCount", 0, 1, WEEKS_MAX, &weeks))
 		return;
@@ -295,7 +292,7 @@ void op_unit_move(struct call *call)
 	const struct item *unit = NULL;
 
 	if (!body_members(call, call->body, names, "the body") ||
-	    !body_texts(call, ids, "userIds", MOVE_AGENTS_MAX))
+	    !body_texts(call, ids, "userIds", switched(call, SWITCH_CAP_MOVE)))
 		return;
 	if (wanted && !json_is_null(wanted) && !json_is_string(wanted)) {
 		refuse_platform(call, 400, "bad.request",
@@ -314,6 +311,8 @@ void op_unit_move(struct call *call)
 		write_id(&call->out, "destinationManagementUnit", unit->id);
 	move_agents(call, ids, unit, json_is_string(wanted) && !unit);
 	json_out_object_end(&call->out);
+	if (switched(call, SWITCH_MOVE_ANSWER))
+		answer_empty(call, 202);
 	store_settle(call->store, call->mono_us);
 }
 
@@ -341,7 +340,7 @@ static bool read_assignment(struct call *call, const json_t *json, struct assign
 				"value of workPlanId must be text or null");
 		return false;
 	}
-	ret->stated = value != NULL;
+	ret->stated = value && (!json_is_null(value) || !switched(call, SWITCH_PLAN_NULL));
 	ret->plan_id = json_string_value(value);
 	return true;
 }
@@ -392,16 +391,18 @@ void op_work_plans_patch(struct call *call)
 	static const char *const names[] = { "entities", NULL };
 	const struct item *unit = call_item(call, ITEM_UNIT, call->ids[0]);
 	const json_t *entities = json_object_get(call->body, "entities");
-	struct assignment all[PLAN_AGENTS_MAX];
+	unsigned most = switched(call, SWITCH_CAP_PLANS);
+	struct assignment *all;
 	size_t count = json_array_size(entities);
 
 	if (!unit || !body_members(call, call->body, names, "the body"))
 		return;
-	if ((entities && !json_is_array(entities)) || count > PLAN_AGENTS_MAX) {
+	if ((entities && !json_is_array(entities)) || count > most) {
 		refuse_platform(call, 400, "bad.request", "entities must be an array of at "
-				"most %d", PLAN_AGENTS_MAX);
+				"most %u", most);
 		return;
 	}
+	all = arena_array(&call->mem, count + 1, sizeof(*all));
 	for (size_t i = 0; i < count; i++)
 		if (!read_assignment(call, json_array_get(entities, i), &all[i]))
 			return;
