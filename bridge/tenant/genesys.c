@@ -138,6 +138,34 @@ static void describe_refusal(enum api_op op, struct genesys_answer *answer,
 		    status_kind(answer->status, answer->code), words);
 }
 
+/* What reads is answered in JSON: a page of some proxy with status 200 is no answer. */
+static bool answer_is_json(enum api_op op, const struct http_answer *http)
+{
+	struct slice type = wire_header(http->wire, "Content-Type");
+	bool reads = !strcmp(api_op(op)->method, "GET") || op == API_TOKEN ||
+		     op == API_USERS_SEARCH || op == API_WORK_PLANS_QUERY;
+	size_t end = 0;
+
+	if (!reads || !http->body.len || !type.len)
+		return true;
+	while (end < type.len && type.data[end] != ';')
+		end++;
+	for (size_t at = 0; at + 4 <= end; at++)
+		if (!text_cmp_nocase(type.data + at, 4, "json", 4))
+			return true;
+	return false;
+}
+
+static void describe_type(enum api_op op, struct genesys_answer *answer)
+{
+	char words[200], shown[60];
+
+	keep(shown, sizeof(shown), wire_header(answer->wire, "Content-Type"));
+	snprintf(words, sizeof(words), "the answer is %s, not JSON; does something between here "
+		 "and the tenant answer in its place?", shown);
+	genesys_err(&answer->err, op, answer->correlation_id, ERR_PROTOCOL, words);
+}
+
 /* Everything a caller wants to know of an answer. */
 static void translate(enum api_op op, const struct http_answer *http,
 		      struct genesys_answer *ret)
@@ -150,8 +178,11 @@ static void translate(enum api_op op, const struct http_answer *http,
 	if (http->wire)
 		keep(ret->correlation_id, sizeof(ret->correlation_id),
 		     wire_header(http->wire, "ININ-Correlation-Id"));
-	if (http->outcome == HTTP_ANSWERED && http->status >= 200 && http->status < 300)
+	if (http->outcome == HTTP_ANSWERED && http->status >= 200 && http->status < 300) {
+		if (!answer_is_json(op, http))
+			describe_type(op, ret);
 		return;
+	}
 	if (http->status >= 400)
 		read_error(http->body, &mem, &text);
 	keep(ret->code, sizeof(ret->code), text.code);
