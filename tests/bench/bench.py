@@ -225,6 +225,65 @@ def bench_calls_idle():
     record(float(calls), "calls", "floor from the data", float(floor), "<= 1.02")
 
 
+def tenant_pages():
+    """The addresses of all pages of users and grants, from what the first ones tell."""
+    base = os.environ["SANDBOX_URL"]
+    with open(f"{WORK}/tenant.secret", encoding="utf-8") as f:
+        secret = f.read().strip()
+    expand = "".join(f"&expand={e}" for e in ("skills", "languages", "groups", "employerInfo"))
+    token = json.loads(subprocess.run(
+        ["curl", "-sf", "-u", "dirbridge-demo:" + secret, "-d", "grant_type=client_credentials",
+         base + "/oauth/token"], capture_output=True, check=True).stdout)["access_token"]
+
+    def fetch(url):
+        return json.loads(subprocess.run(
+            ["curl", "-sf", "-H", f"Authorization: Bearer {token}", url],
+            capture_output=True, check=True).stdout)
+
+    lists = [f"{base}/api/v2/users?pageSize=500&pageNumber=%d&state={s}{expand}"
+             for s in ("active", "inactive")]
+    divisions = fetch(f"{base}/api/v2/authorization/divisions?pageSize=100&pageNumber=1")
+    lists += [f"{base}/api/v2/authorization/divisions/{d}/grants?pageSize=500&pageNumber=%d"
+              for d in [x["id"] for x in divisions["entities"]] + ["%2A"]]
+    lists = [x.replace("%2A", "%%2A") for x in lists]
+    return token, [x % n for x in lists
+                   for n in range(1, max(1, -(-fetch(x % 1)["total"] // 500)) + 1)]
+
+
+def tenant_digest(pages):
+    users, grants = set(), set()
+    for path in pages:
+        with open(path, encoding="utf-8") as f:
+            for o in json.load(f)["entities"]:
+                if "subjectId" in o:
+                    grants.add((o["subjectId"], o["role"]["id"], o["division"]["id"]))
+                else:
+                    users.add(o["id"])
+    return f"users={len(users)} grants={sum(g[0] in users for g in grants)}"
+
+
+def bench_read_tenant():
+    token, urls = tenant_pages()
+    pages = [f"{WORK}/page{n}.json" for n in range(len(urls))]
+    with open(f"{WORK}/curl.conf", "w", encoding="utf-8") as f:
+        f.write(f'header = "Authorization: Bearer {token}"\nsilent\nfail\n')
+        for url, page in zip(urls, pages):
+            f.write(f'url = "{url}"\noutput = "{page}"\n')
+    ours, theirs, digests = [], [], set()
+    for _ in range(3):
+        _, _, out = run([f"{BUILD}/tests/tools/read_tenant", f"{WORK}/dirbridge.yaml"])
+        lines = dict(line.split(" ", 1) for line in out.splitlines() if " " in line)
+        assert "complete" in out.splitlines(), out
+        ours.append(float(lines["seconds"]))
+        digests.add(lines["digest"])
+        theirs.append(run(["curl", "-K", f"{WORK}/curl.conf"])[0])
+        digests.add(tenant_digest(pages))
+    assert len(digests) == 1, digests
+    print(f"  {digests.pop()} in {len(urls)} pages")
+    record(statistics.median(ours), "s", "curl, the same pages one after another",
+           statistics.median(theirs), "<= 0.2")
+
+
 {
     "read-map": bench_read_map,
     "read-map-floor": bench_read_map_floor,
@@ -233,5 +292,6 @@ def bench_calls_idle():
     "read-memory-small": bench_read_memory_small,
     "read-memory": bench_read_memory,
     "calls-idle": bench_calls_idle,
+    "read-tenant": bench_read_tenant,
     "rules": bench_rules,
 }[NAME]()

@@ -79,6 +79,16 @@ if wanted delta-idle; then
 	bench delta-idle
 	sandbox_stop
 fi
+if wanted read-tenant; then
+	sandbox_stop
+	"$build/tests/tools/gen_tenant" --seed 5 --users "${BENCH_TENANT_USERS:-50000}" >"$work/tenant.jsonl"
+	sandbox_start "$work/tenant.jsonl" --rate 0 --fault "*:delay=50"
+	BIND_PASSWORD_FILE=/dev/null LDAPS_URI=ldaps://127.0.0.1 CA_FILE=/dev/null \
+		BIND_DN=cn=none write_settings "$work"
+	export SANDBOX_URL
+	bench read-tenant
+	sandbox_stop
+fi
 if wanted calls-idle; then
 	slapd_stop
 	people=${BENCH_IDLE_PEOPLE:-50000}
