@@ -12,6 +12,8 @@ static const struct cli_option options[] = {
 	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules or test (files of cases)" },
 	{ "online", 0, NULL,
 	  "also the directory, the tenant, the client's permissions, and each name in the rules" },
+	{ "probe", 0, NULL,
+	  "with --online: find out on scratch users what a SCIM service does its own way" },
 	{ "permissions", 0, NULL, "list the permissions that the client needs for these rules" },
 	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
 	{ NULL, 0, NULL, NULL },
@@ -81,6 +83,8 @@ static enum exit_code check(struct run *run, const struct cli_args *args)
 	check_settings(run, &findings);
 	if (report.online)
 		report.code = check_online(run, &findings);
+	if (report.online && cli_flag(args, "probe"))
+		report.code = worse(report.code, check_probe(run, &findings));
 	report.named = report.code == EXIT_DONE;
 	report.code = worse(report.code, check_verdict(&findings));
 	if (args->json)
@@ -120,6 +124,11 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 	if (print_manual(&args, &code)) {
 		cli_args_release(&args);
 		return code;
+	}
+	if (cli_flag(&args, "probe") && !cli_flag(&args, "online")) {
+		fprintf(stderr, "dirbridge check: --probe writes to the tenant; give --online too\n");
+		cli_args_release(&args);
+		return EXIT_USAGE;
 	}
 	code = run_open(&run, &args);
 	if (code) {

@@ -14,6 +14,8 @@ void check_settings(const struct run *run, struct findings *findings);
  * with the rules has been said on stderr. Returns the exit code without the findings'.
  */
 enum exit_code check_online(struct run *run, struct findings *findings);
+/* After check_online: what the tenant does its own way. */
+enum exit_code check_probe(struct run *run, struct findings *findings);
 /* What a run with these findings would come to. */
 enum exit_code check_verdict(const struct findings *findings);
 

@@ -190,3 +190,21 @@ enum exit_code check_online(struct run *run, struct findings *findings)
 		check_names(run, findings);
 	return code;
 }
+
+enum exit_code check_probe(struct run *run, struct findings *findings)
+{
+	struct err err = ERR_INIT;
+
+	if (!run->tenant)
+		return EXIT_DONE; /* why has been said */
+	if (!run->tenant->ops->probe) {
+		findings_add(findings, FINDING_NOTE, "probe", NULL,
+			     "%s needs none; it is for target.kind: scim",
+			     target_row(run->config->target.kind)->words);
+		return EXIT_DONE;
+	}
+	if (!run->tenant->ops->probe(run->tenant, findings, &err))
+		return EXIT_DONE;
+	findings_add(findings, FINDING_FAILED, "probe", NULL, "%s", err.text);
+	return EXIT_FAILED;
+}

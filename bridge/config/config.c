@@ -559,8 +559,12 @@ static void check_scim(struct loader *load)
 {
 	struct config *config = load->config;
 	const char *url = config->target.api_url, *token_url = config->target.token_url;
+	const struct config_secret *token = &config->target.token;
 	unsigned auth = config->target.auth;
 
+	/* A token is given: it is meant to be used. */
+	if (!is_given(load, "target.auth") && (token->file || token->env || token->credential))
+		auth = config->target.auth = AUTH_BEARER;
 	need(load, url, "target.api_url",
 	     "missing; it is the address before /Users, for example https://example.org/scim/v2");
 	need(load, !url || (is_address(url) && !url[strcspn(url, "?#")]), "target.api_url",

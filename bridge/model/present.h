@@ -95,6 +95,8 @@ struct present {
 	struct map by_id;         /* account id -> index */
 	struct map by_user_name;  /* userName in lower case -> index; active and inactive ones
 				     win over deleted ones */
+	uint64_t lost_attrs;      /* bit per scim_attr that is taken there and not kept */
+	bool keeps_values;        /* a value there can be changed and not removed */
 	bool deleted_read;        /* deleted ones with a name that somebody wants are there */
 	struct verdict verdict;
 };

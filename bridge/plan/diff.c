@@ -99,7 +99,8 @@ static bool has_place(struct planner *p, const struct record_field *f)
 	enum scim_attr attr = (enum scim_attr)f->field.attr;
 	char place[512] = "";
 
-	if (target_has_attr(p->in->config->target.kind, attr))
+	if (target_has_attr(p->in->config->target.kind, attr) &&
+	    !(p->in->present->lost_attrs & UINT64_C(1) << attr))
 		return true;
 	if (p->no_place[attr])
 		return false;
@@ -145,6 +146,12 @@ void plan_diff_field(struct planner *p, const struct subject *s,
 	}
 	if (!f->field.value ? !old : old && scim_value_same(attr, old, f->field.value))
 		return;
+	if (!f->field.value && p->in->present->keeps_values) {
+		if (p->notes++ < NOTES_MAX)
+			plan_warn(p, "%s: %s can not be emptied there; it stays", subject_user_name(s),
+				  scim_attr(attr)->name);
+		return;
+	}
 	if (f->own == OWN_NEVER || (account && f->own == OWN_SEED) ||
 	    (account && f->own == OWN_MERGE && !merge_sets(s, f, old)))
 		return;

@@ -73,6 +73,8 @@ struct service_profile {
 	bool inactive_apart;   /* users who are not active are listed by a filter only */
 	bool group_filter;     /* groups are listed with a filter only */
 	enum service_members members;
+	uint64_t lost;         /* bit per scim_attr that is taken and not kept */
+	bool keeps_values;     /* what is there can be changed and not removed */
 	bool lower_paths;      /* "/users" */
 };
 
@@ -114,6 +116,7 @@ struct service {
 	struct loop *loop;
 	struct wire *wire;
 	struct http *http;
+	struct rng *rng;
 	struct pace pace;
 	char *authorization;      /* the whole header; NULL = a token is needed */
 	int64_t renew_us;
@@ -205,6 +208,9 @@ struct page_list {
 /* Read a list to its end, page after page. */
 void page_list_read(struct service *service, struct page_list *list);
 
+/* "&attributes=...": what of a user the table of scim/schema.h knows. */
+void service_add_attributes(struct buf *query);
+
 /* ---- the table of tenant.h ---- */
 
 int service_read_catalogue(struct tenant *tenant, struct present *present, struct err *err);
@@ -220,6 +226,8 @@ int service_send(struct tenant *tenant, const struct plan *plan, struct call *ca
 		 size_t count,
 		 int (*before)(void *ctx, struct call **batch, size_t count, struct err *err),
 		 tenant_call_fn *done, void *ctx, volatile bool *stop, struct err *err);
+/* scim_probe.c: find out on scratch users, and write the profile's file. */
+int service_probe(struct tenant *tenant, struct findings *findings, struct err *err);
 int service_settle(struct tenant *tenant, const struct plan *plan, const uint32_t *steps,
 		   size_t count, bool *confirmed, struct err *err);
 

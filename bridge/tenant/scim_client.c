@@ -543,6 +543,7 @@ static const struct tenant_ops ops = {
 	.make_calls = service_make_calls,
 	.send = service_send,
 	.settle = service_settle,
+	.probe = service_probe,
 	.counters = service_counters,
 	.free = service_free,
 };
@@ -568,6 +569,7 @@ struct tenant *service_open(const struct service_settings *settings, struct loop
 	service_profile_init(&s->profile);
 	s->loop = loop;
 	s->wire = wire;
+	s->rng = rng;
 	pace_init(&s->pace, settings->rate, settings->share_percent);
 	s->http = http_new(loop, wire, &policy, &pacer, rng);
 	log_in(s);

@@ -46,6 +46,7 @@ static const struct row {
 	{ "inactiveApart", ROW_BOOL, AT(inactive_apart), { NULL } },
 	{ "groupFilter", ROW_BOOL, AT(group_filter), { NULL } },
 	{ "members", ROW_WORD, AT(members), { "inGroup", "inUser", "byFilter" } },
+	{ "keepsValues", ROW_BOOL, AT(keeps_values), { NULL } },
 	{ "lowerPaths", ROW_BOOL, AT(lower_paths), { NULL } },
 #undef AT
 };
@@ -80,6 +81,12 @@ void service_profile_write(const struct service_profile *profile, const char *ur
 		else
 			json_out_text(&json, rows[i].words[*(const unsigned *)at]);
 	}
+	json_out_key(&json, "notKept");
+	json_out_array(&json);
+	for (int attr = 0; attr < SCIM_ATTR_COUNT; attr++)
+		if (profile->lost & UINT64_C(1) << attr)
+			json_out_text(&json, scim_attr((enum scim_attr)attr)->name);
+	json_out_array_end(&json);
 	json_out_object_end(&json);
 	buf_addch(out, '\n');
 }
@@ -121,6 +128,21 @@ static void read_row(struct json_in *in, const struct row *row,
 	}
 }
 
+/* By their names in rules; one that is unknown is of a newer program, and left out. */
+static void read_lost(struct json_in *in, struct service_profile *profile)
+{
+	struct slice name;
+
+	_Static_assert(SCIM_ATTR_COUNT <= 64, "a bit for each");
+	while (json_array_next(in)) {
+		if (!json_get_text(in, &name))
+			return;
+		for (int attr = 0; attr < SCIM_ATTR_COUNT; attr++)
+			if (slice_eq_str(name, scim_attr((enum scim_attr)attr)->name))
+				profile->lost |= UINT64_C(1) << attr;
+	}
+}
+
 static int read_profile(struct json_in *in, const char *url, struct service_profile *profile,
 			bool *ret_ours)
 {
@@ -133,6 +155,8 @@ static int read_profile(struct json_in *in, const char *url, struct service_prof
 			known = slice_eq_str(text, PROFILE_SCHEMA);
 		} else if (slice_eq_str(key, "service") && json_get_text(in, &text)) {
 			ours = slice_eq_str(text, url);
+		} else if (slice_eq_str(key, "notKept")) {
+			read_lost(in, profile);
 		} else {
 			for (i = 0; i < ROW_COUNT; i++)
 				if (slice_eq_str(key, rows[i].name))

@@ -135,6 +135,8 @@ int service_read_catalogue(struct tenant *tenant, struct present *present, struc
 	arena_init(&reader.scratch);
 	page_list_read(s, &list);
 	arena_release(&reader.scratch);
+	present->lost_attrs = s->profile.lost;
+	present->keeps_values = s->profile.keeps_values;
 	/* Half a list of groups says of nobody what they are not in. */
 	s->groups_short = !present->verdict.complete;
 	/* Groups are no duty (RFC 7643 section 4.2): then no rule can name one. */
@@ -334,7 +336,7 @@ static void put_held(struct user_reader *reader)
 }
 
 /* What the table knows of a user, for services that list no more than that. */
-static void add_attributes(struct buf *query)
+void service_add_attributes(struct buf *query)
 {
 	buf_addstr(query, "&attributes=userName,externalId,active,displayName,name,nickName,"
 			  "profileUrl,title,userType,preferredLanguage,locale,timezone,emails,"
@@ -355,7 +357,7 @@ static int read_users(struct user_reader *reader, const char *filter, const char
 	if (filter)
 		buf_addstr(&query, filter);
 	if (s->profile.attributes)
-		add_attributes(&query);
+		service_add_attributes(&query);
 	list.query = query.len ? query.data : NULL;
 	page_list_read(s, &list);
 	buf_release(&query);

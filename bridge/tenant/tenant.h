@@ -106,6 +106,11 @@ struct tenant_ops {
 		      struct findings *findings);
 	/* Calls a minute that may be sent at present; 0 = not throttled. May be NULL. */
 	double (*budget)(const struct tenant *tenant);
+	/*
+	 * Find out on scratch users how the tenant does things its own way, and keep it for
+	 * later runs. NULL: nothing is to be found out.
+	 */
+	int (*probe)(struct tenant *tenant, struct findings *findings, struct err *err);
 	/* Calls sent so far by operation (enum api_op), retries included; 429s met. */
 	void (*counters)(const struct tenant *tenant, uint64_t by_op[API_OP_COUNT],
 			 uint64_t *ret_429);
