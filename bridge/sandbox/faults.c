@@ -9,8 +9,13 @@
  *   cut=before     closes the connection with nothing done; cut=after: with all done
  *   delay=MS       does it, then waits with the answer
  *   half-body      does it, then breaks off in the middle of the answer
+ *   stale=MS       reads show the state of MS ago
+ *   never          what is answered with 202 doesn't happen
+ *   no-expand      users come without what `expand` asked for
+ *   from=MS        only so long after the first call; for=MS: and for so long
  *
- * The first fault whose turn it is strikes; exactly one of status, cut, delay, half-body.
+ * The first fault whose turn it is strikes; exactly one of status, cut, delay, half-body,
+ * stale, never, no-expand. status=429 of TOKEN is the 400 that means throttled.
  */
 #include <string.h>
 
@@ -84,6 +89,10 @@ static int parse_part(struct slice part, struct fault *fault, unsigned *kinds,
 		return parse_number(value, 0, FAULT_NUMBER_MAX, &fault->after, err);
 	if (named(part, "count", &value))
 		return parse_number(value, 1, FAULT_NUMBER_MAX, &fault->count, err);
+	if (named(part, "from", &value))
+		return parse_number(value, 0, FAULT_NUMBER_MAX, &fault->from_ms, err);
+	if (named(part, "for", &value))
+		return parse_number(value, 1, FAULT_NUMBER_MAX, &fault->for_ms, err);
 	if (named(part, "retry-after", &value))
 		return parse_number(value, 0, 86400, &fault->retry_after_s, err);
 	++*kinds;
@@ -98,7 +107,15 @@ static int parse_part(struct slice part, struct fault *fault, unsigned *kinds,
 		fault->kind = FAULT_DELAY;
 		return parse_number(value, 1, DELAY_MS_MAX, &fault->delay_ms, err);
 	}
-	if (slice_eq_str(part, "cut=before"))
+	if (named(part, "stale", &value)) {
+		fault->kind = FAULT_STALE;
+		return parse_number(value, 1, DELAY_MS_MAX, &fault->delay_ms, err);
+	}
+	if (slice_eq_str(part, "never"))
+		fault->kind = FAULT_NEVER;
+	else if (slice_eq_str(part, "no-expand"))
+		fault->kind = FAULT_NO_EXPAND;
+	else if (slice_eq_str(part, "cut=before"))
 		fault->kind = FAULT_CUT_BEFORE;
 	else if (slice_eq_str(part, "cut=after"))
 		fault->kind = FAULT_CUT_AFTER;
@@ -106,8 +123,9 @@ static int parse_part(struct slice part, struct fault *fault, unsigned *kinds,
 		fault->kind = FAULT_HALF_BODY;
 	else
 		return err_set(err, ERR_USAGE, "fault: \"%.*s\" is not known; write every=N, "
-			       "after=N, count=N, status=N, retry-after=N, cut=before, "
-			       "cut=after, delay=MS or half-body", SLICE_FMT(part));
+			       "after=N, count=N, from=MS, for=MS, status=N, "
+			       "retry-after=N, cut=before, cut=after, delay=MS, stale=MS, "
+			       "never, no-expand or half-body", SLICE_FMT(part));
 	return 0;
 }
 
@@ -130,16 +148,23 @@ int sandbox_add_fault(struct sandbox *sandbox, const char *spec, struct err *err
 	}
 	if (kinds != 1)
 		return err_set(err, ERR_USAGE, "fault \"%s\" wants one of status=N, "
-			       "cut=before, cut=after, delay=MS and half-body", spec);
+			       "cut=before, cut=after, delay=MS, stale=MS, never, no-expand "
+			       "and half-body", spec);
 	/* A 429 of the vendor always says for how long. */
 	if (fault.status == 429 && !fault.retry_after_s)
 		fault.retry_after_s = 1;
+	sandbox->wants_stale |= fault.kind == FAULT_STALE;
 	sandbox->faults[sandbox->fault_count++] = fault;
 	return 0;
 }
 
-static bool strikes(struct fault *fault)
+static bool strikes(struct fault *fault, int64_t since_us)
 {
+	int64_t from_us = fault->from_ms * INT64_C(1000);
+
+	if (since_us < from_us ||
+	    (fault->for_ms && since_us >= from_us + fault->for_ms * INT64_C(1000)))
+		return false;
 	fault->seen++;
 	if (fault->seen <= fault->after || (fault->count && fault->done >= fault->count))
 		return false;
@@ -149,9 +174,13 @@ static bool strikes(struct fault *fault)
 	return true;
 }
 
-const struct fault *fault_next(struct sandbox *sandbox, enum api_op op)
+const struct fault *fault_next(struct sandbox *sandbox, enum api_op op, int64_t mono_us)
 {
 	const struct fault *found = NULL;
+
+	if (!sandbox->called)
+		sandbox->first_us = mono_us;
+	sandbox->called = true;
 
 	for (size_t i = 0; i < sandbox->fault_count; i++) {
 		struct fault *fault = &sandbox->faults[i];
@@ -159,7 +188,7 @@ const struct fault *fault_next(struct sandbox *sandbox, enum api_op op)
 		if (fault->op != API_OP_COUNT && fault->op != op)
 			continue;
 		/* Every fault counts its calls, whether another one struck or not. */
-		if (!found && strikes(fault))
+		if (!found && strikes(fault, mono_us - sandbox->first_us))
 			found = fault;
 		else if (found)
 			fault->seen++;

@@ -23,7 +23,7 @@ static void accept(struct call *call, struct item *group, struct user *const *us
 	for (size_t i = 0; i < count; i++)
 		vec_push(&call->store->pending,
 			 ((struct pending){ due_us, ITEM_GROUP, group->number,
-					    users[i]->number, add, false }));
+					    users[i]->number, add, call->never }));
 	group->version++;
 	store_settle(call->store, call->mono_us);
 	answer_begin(call, 202);

@@ -95,6 +95,7 @@ void sandbox_free(struct sandbox *sandbox)
 {
 	if (!sandbox)
 		return;
+	stale_free(sandbox);
 	store_release(&sandbox->store);
 	mem_free(sandbox);
 }
@@ -212,6 +213,27 @@ static bool read_body(struct call *call)
 	return false;
 }
 
+/* Whether it only looks, whatever its method. */
+static bool is_read(const struct call *call)
+{
+	return !strcmp(call->request->method, "GET") || call->op == API_USERS_SEARCH ||
+	       call->op == API_WORK_PLANS_QUERY;
+}
+
+/* A read may be of the state some time ago; a write that was done is noted for that. */
+static void run(struct call *call)
+{
+	struct sandbox *sandbox = call->sandbox;
+	struct rng before = sandbox->rng;
+
+	if (sandbox->stale && call->stale_ms && is_read(call))
+		call->store = stale_store(sandbox,
+					  call->mono_us - call->stale_ms * INT64_C(1000));
+	operations[call->op].run(call);
+	if (sandbox->stale && !is_read(call) && call->response->status < 300)
+		stale_note(call, &before);
+}
+
 static void run_operation(struct call *call)
 {
 	for (unsigned i = 0; i < API_PATH_IDS_MAX; i++)
@@ -221,7 +243,7 @@ static void run_operation(struct call *call)
 		return;
 	if (operations[call->op].body && !read_body(call))
 		return;
-	operations[call->op].run(call);
+	run(call);
 }
 
 static void pass_gate(struct call *call, bool method_wrong)
@@ -231,7 +253,10 @@ static void pass_gate(struct call *call, bool method_wrong)
 		return;
 	}
 	call->token = oauth_check(call);
-	if (!call->token || !within_rate(call))
+	if (!call->token)
+		return;
+	call->response->client = call->store->clients.items[call->token->client].id;
+	if (!within_rate(call))
 		return;
 	if (call->op != API_OP_COUNT && operations[call->op].run)
 		run_operation(call);
@@ -251,8 +276,20 @@ static bool strike(struct call *call, const struct fault *fault)
 		call->response->status = 0;
 		call->response->end = SANDBOX_CUT;
 		return true;
+	case FAULT_NEVER:
+		call->never = true;
+		return false;
+	case FAULT_NO_EXPAND:
+		call->expansion_cut = true;
+		return false;
+	case FAULT_STALE:
+		call->stale_ms = fault->delay_ms;
+		return false;
 	case FAULT_STATUS:
-		if (fault->status == 429)
+		/* Of tokens the throttle is a 400 (facts, section 1). */
+		if (call->op == API_TOKEN && fault->status == 429)
+			refuse_token_rate(call);
+		else if (fault->status == 429)
 			refuse_too_many(call, fault->retry_after_s);
 		else
 			refuse_platform(call, fault->status,
@@ -282,6 +319,8 @@ static void handle(struct call *call)
 
 	if (own_path(call))
 		return;
+	if (call->sandbox->wants_stale)
+		stale_begin(call->sandbox);
 	call->op = api_route(call->request->method, call->path.data, call->path.len,
 			     call->ids, &method_wrong);
 	if (call->op != API_OP_COUNT) {
@@ -289,13 +328,13 @@ static void handle(struct call *call)
 		call->sandbox->calls[call->op]++;
 	}
 	call->sandbox->total++;
-	fault = fault_next(call->sandbox, call->op);
+	fault = fault_next(call->sandbox, call->op, call->mono_us);
 	if (!fault || !strike(call, fault))
 		pass_gate(call, method_wrong);
 }
 
-void sandbox_handle(struct sandbox *sandbox, const struct sandbox_request *request,
-		    struct sandbox_response *response)
+static struct call *call_new(struct sandbox *sandbox, const struct sandbox_request *request,
+			     struct sandbox_response *response)
 {
 	struct slice target = request->target;
 	struct call *call = mem_zalloc(sizeof(*call));
@@ -311,18 +350,50 @@ void sandbox_handle(struct sandbox *sandbox, const struct sandbox_request *reque
 		call->query = slice_of(mark + 1, target.len - call->path.len - 1);
 	}
 	call->scim = call->path.len >= 13 && !memcmp(call->path.data, "/api/v2/scim/", 13);
-	call->now_us = clock_now_us(sandbox->options.clock);
-	call->mono_us = clock_mono_us(sandbox->options.clock);
-	rng_uuid(&sandbox->rng, call->context_id);
 	response->status = 500;
 	response->op = "";
+	response->client = "";
 	response->header_count = 0;
-	if (!switched(call, SWITCH_CORRELATION))
-		answer_header(call, "ININ-Correlation-Id", "%s", call->context_id);
 	arena_init(&call->mem);
-	store_settle(&sandbox->store, call->mono_us);
-	handle(call);
+	return call;
+}
+
+static void call_free(struct call *call)
+{
 	json_decref(call->body);
 	arena_release(&call->mem);
 	mem_free(call);
+}
+
+void sandbox_redo(struct sandbox *behind, const struct sandbox_request *request,
+		  struct sandbox_response *response, struct token *token, int64_t mono_us,
+		  int64_t now_us, bool never)
+{
+	struct call *call = call_new(behind, request, response);
+	bool method_wrong;
+
+	call->mono_us = mono_us;
+	call->now_us = now_us;
+	call->token = token;
+	call->never = never;
+	call->op = api_route(request->method, call->path.data, call->path.len, call->ids,
+			     &method_wrong);
+	store_settle(&behind->store, mono_us);
+	run_operation(call);
+	call_free(call);
+}
+
+void sandbox_handle(struct sandbox *sandbox, const struct sandbox_request *request,
+		    struct sandbox_response *response)
+{
+	struct call *call = call_new(sandbox, request, response);
+
+	call->now_us = clock_now_us(sandbox->options.clock);
+	call->mono_us = clock_mono_us(sandbox->options.clock);
+	rng_uuid(&sandbox->rng, call->context_id);
+	if (!switched(call, SWITCH_CORRELATION))
+		answer_header(call, "ININ-Correlation-Id", "%s", call->context_id);
+	store_settle(&sandbox->store, call->mono_us);
+	handle(call);
+	call_free(call);
 }

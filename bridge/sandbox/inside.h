@@ -45,7 +45,7 @@ enum sandbox_switch {
 void switches_init(unsigned values[SWITCH_COUNT]);
 
 enum fault_kind { FAULT_STATUS, FAULT_CUT_BEFORE, FAULT_CUT_AFTER, FAULT_DELAY,
-		  FAULT_HALF_BODY };
+		  FAULT_HALF_BODY, FAULT_NEVER, FAULT_NO_EXPAND, FAULT_STALE };
 
 struct fault {
 	enum api_op op; /* API_OP_COUNT = any */
@@ -53,6 +53,7 @@ struct fault {
 	enum fault_kind kind;
 	int status;
 	unsigned retry_after_s, delay_ms;
+	unsigned from_ms, for_ms; /* since the first call; for 0 = without end */
 	uint64_t seen;
 	uint64_t done;
 };
@@ -66,6 +67,10 @@ struct sandbox {
 	size_t token_count; /* made so far; the ring's place is this modulo its size */
 	struct fault faults[SANDBOX_FAULTS_MAX];
 	size_t fault_count;
+	bool wants_stale;    /* one of the faults does */
+	struct stale *stale; /* from the first call on, or NULL */
+	bool called;
+	int64_t first_us;    /* of the first call */
 	uint64_t calls[API_OP_COUNT], total, throttled;
 };
 
@@ -93,6 +98,7 @@ struct call {
 	int64_t mono_us;
 	char context_id[37];
 	bool expansion_cut;  /* a fault: users come without what was to be expanded */
+	unsigned stale_ms;   /* a fault: a read shows the state of so long ago */
 	bool never;          /* a fault: what is answered with 202 doesn't happen */
 	bool scim;           /* answers and errors in SCIM's form */
 };
@@ -217,7 +223,21 @@ void draft_release(struct draft *draft);
 /* ---- faults.c ---- */
 
 /* The fault that strikes this call, or NULL. */
-const struct fault *fault_next(struct sandbox *sandbox, enum api_op op);
+const struct fault *fault_next(struct sandbox *sandbox, enum api_op op, int64_t mono_us);
+
+/* ---- stale.c: the state some time ago ---- */
+
+/* Begin to keep it: it is the present one for now. Nothing when that was done. */
+void stale_begin(struct sandbox *sandbox);
+void stale_free(struct sandbox *sandbox);
+/* After a write that was done; `before` is the chance it began with. */
+void stale_note(struct call *call, const struct rng *before);
+/* The state at `at_us`, which must not go back. */
+struct store *stale_store(struct sandbox *sandbox, int64_t at_us);
+/* handle.c: do a write again in the state behind. */
+void sandbox_redo(struct sandbox *behind, const struct sandbox_request *request,
+		  struct sandbox_response *response, struct token *token, int64_t mono_us,
+		  int64_t now_us, bool never);
 
 /* ---- perms.c: what the client may do; all false after 403 ---- */
 
@@ -233,6 +253,8 @@ const char *const *permissions_known(struct arena *mem);
 
 void op_token(struct call *call);
 void op_token_info(struct call *call);
+/* The 400 that means throttled. */
+void refuse_token_rate(struct call *call);
 /* The token of the request, or NULL after a refusal. */
 struct token *oauth_check(struct call *call);
 

@@ -18,6 +18,7 @@
 #include "scim/base/banned.h"
 
 #define SWITCHES_MAX 64
+#define JOURNAL_LINE_MAX (16u << 20)
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -48,10 +49,12 @@ static const char help[] =
 	"  --lag MS             when a group change answered with 202 is seen (default 300)\n"
 	"  --token-life S       a token ends after S seconds (default 86400)\n"
 	"  --fault SPEC         OP:every=N:status=503, OP:after=K:count=M:cut=before|after,\n"
-	"                       OP:delay=MS, OP:half-body, OP:status=429:retry-after=S; OP is\n"
+	"                       OP:delay=MS, OP:half-body, OP:status=429:retry-after=S,\n"
+	"                       OP:stale=MS (reads of so long ago), OP:never (a 202 that doesn't\n"
+	"                       happen), OP:no-expand; from=MS:for=MS after the first call; OP is\n"
 	"                       an operation like USERS, or *; may be given several times\n"
 	"  --set NAME=VALUE     a switch (below); may be given several times\n"
-	"  --journal FILE       write a JSON line for each request\n"
+	"  --journal FILE       write a JSON line for each request, enough to send it again\n"
 	"  --seed N             make the same ids and tokens each time (default: random)\n"
 	"  --help, --version\n\n"
 	"GET /sandbox/counters tells the calls so far, POST /sandbox/reset sets them to 0, GET\n"
@@ -181,7 +184,7 @@ static void write_journal(struct front *front, const struct sandbox_request *req
 
 	if (!front->journal)
 		return;
-	buf_init(&line, 65536);
+	buf_init(&line, JOURNAL_LINE_MAX);
 	json_out_init(&out, &line);
 	json_out_object(&out);
 	json_out_member(&out, "method", request->method);
@@ -191,6 +194,20 @@ static void write_journal(struct front *front, const struct sandbox_request *req
 					     request->target.len));
 	json_out_member(&out, "op", response->op);
 	json_out_member_int(&out, "status", response->status);
+	json_out_member(&out, "client", response->client);
+	json_out_member_int(&out, "time_us", clock_now_us(clock_system()));
+	if (mark) {
+		json_out_key(&out, "query");
+		json_out_slice(&out, slice_of(mark + 1, request->target.len - 1 -
+						(size_t)(mark - request->target.data)));
+	}
+	/* A token's body has no secret, its header does: that one is left out. */
+	if (request->body.len) {
+		json_out_key(&out, "body");
+		json_out_slice(&out, request->body);
+	}
+	if (request->if_match)
+		json_out_member(&out, "if_match", request->if_match);
 	json_out_object_end(&out);
 	buf_addch(&line, '\n');
 	if (!buf_failed(&line) && fwrite(line.data, 1, line.len, front->journal) != line.len)

@@ -22,6 +22,13 @@ static void refuse_token(struct call *call, int status, const char *error,
 	json_out_object_end(&call->out);
 }
 
+void refuse_token_rate(struct call *call)
+{
+	call->sandbox->throttled++;
+	refuse_token(call, 400, "invalid_request",
+		     "rate limit exceeded; retry the request later");
+}
+
 /* The value behind the scheme's name, or NULL. */
 static const char *credentials(const struct call *call, const char *scheme)
 {

@@ -81,6 +81,7 @@ enum sandbox_end { SANDBOX_SEND, SANDBOX_CUT, SANDBOX_HALF_BODY };
 struct sandbox_response {
 	int status;     /* 0 = cut before anything was done */
 	const char *op; /* "USERS"; "" = none of the table's */
+	const char *client; /* whose token it was, or "" */
 	unsigned delay_ms;
 	enum sandbox_end end;
 	unsigned header_count;

@@ -273,7 +273,7 @@ static void move_agents(struct call *call, const json_t *ids, const struct item 
 			vec_push(&call->store->pending,
 				 ((struct pending){ due_us, ITEM_UNIT,
 						    unit ? unit->number : NONE, user->number,
-						    true, false }));
+						    true, call->never }));
 			coming++;
 		}
 		json_out_object(out);
