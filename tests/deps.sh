@@ -29,7 +29,7 @@ packages=(
 	samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind
 	ldb-tools python3-samba libsasl2-modules-gssapi-mit
 	# lint, fuzz, bench
-	git clang libclang-rt-14-dev clang-tidy cppcheck shellcheck jq
+	git clang libclang-rt-14-dev clang-tidy cppcheck shellcheck jq wrk
 )
 
 missing=()

@@ -225,15 +225,20 @@ def bench_calls_idle():
     record(float(calls), "calls", "floor from the data", float(floor), "<= 1.02")
 
 
+def sandbox_token():
+    with open(f"{WORK}/tenant.secret", encoding="utf-8") as f:
+        secret = f.read().strip()
+    return json.loads(subprocess.run(
+        ["curl", "-sf", "-u", "dirbridge-demo:" + secret, "-d", "grant_type=client_credentials",
+         os.environ["SANDBOX_URL"] + "/oauth/token"],
+        capture_output=True, check=True).stdout)["access_token"]
+
+
 def tenant_pages():
     """The addresses of all pages of users and grants, from what the first ones tell."""
     base = os.environ["SANDBOX_URL"]
-    with open(f"{WORK}/tenant.secret", encoding="utf-8") as f:
-        secret = f.read().strip()
+    token = sandbox_token()
     expand = "".join(f"&expand={e}" for e in ("skills", "languages", "groups", "employerInfo"))
-    token = json.loads(subprocess.run(
-        ["curl", "-sf", "-u", "dirbridge-demo:" + secret, "-d", "grant_type=client_credentials",
-         base + "/oauth/token"], capture_output=True, check=True).stdout)["access_token"]
 
     def fetch(url):
         return json.loads(subprocess.run(
@@ -284,6 +289,46 @@ def bench_read_tenant():
            statistics.median(theirs), "<= 0.2")
 
 
+def wrk(base, seconds):
+    """Requests a second; an answer that is no 2xx ends the run."""
+    out = subprocess.run(
+        ["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", "tests/bench/skills.lua", base, "--",
+         f"{WORK}/users.list", f"{WORK}/skills.list"],
+        capture_output=True, check=True, text=True).stdout
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit(out)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+
+
+def bench_sandbox_rate():
+    users, skills = [], []
+    with open(f"{WORK}/tenant.jsonl", encoding="utf-8") as f:
+        for line in f:
+            o = json.loads(line)
+            if o["kind"] == "user" and o["state"] != "deleted":
+                users.append(o["id"])
+            elif o["kind"] == "skill":
+                skills.append(o["id"])
+    for name, ids in (("users", users), ("skills", skills)):
+        with open(f"{WORK}/{name}.list", "w", encoding="utf-8") as f:
+            f.write("".join(i + "\n" for i in ids))
+    base = os.environ["SANDBOX_URL"]
+    os.environ["BENCH_TOKEN"] = sandbox_token()
+    seconds = int(os.environ.get("BENCH_SECONDS", "4"))
+    constant = subprocess.Popen([f"{BUILD}/tests/bench/constant_http"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True)
+    floor = constant.stdout.readline().strip()
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        ours.append(wrk(base, seconds))
+        theirs.append(wrk(floor, seconds))
+    constant.stdin.close()
+    constant.wait()
+    print(f"  {len(users)} users, {len(skills)} skills, two skills a call")
+    record(statistics.median(ours), "/s", "wrk on a constant handler",
+           statistics.median(theirs), ">= 0.3")
+
+
 {
     "read-map": bench_read_map,
     "read-map-floor": bench_read_map_floor,
@@ -293,5 +338,6 @@ def bench_read_tenant():
     "read-memory": bench_read_memory,
     "calls-idle": bench_calls_idle,
     "read-tenant": bench_read_tenant,
+    "sandbox-rate": bench_sandbox_rate,
     "rules": bench_rules,
 }[NAME]()

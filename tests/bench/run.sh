@@ -89,6 +89,16 @@ if wanted read-tenant; then
 	bench read-tenant
 	sandbox_stop
 fi
+if wanted sandbox-rate; then
+	sandbox_stop
+	"$build/tests/tools/gen_tenant" --seed 5 --users "${BENCH_TENANT_USERS:-100000}" >"$work/tenant.jsonl"
+	sandbox_start "$work/tenant.jsonl" --rate 0
+	BIND_PASSWORD_FILE=/dev/null LDAPS_URI=ldaps://127.0.0.1 CA_FILE=/dev/null \
+		BIND_DN=cn=none write_settings "$work"
+	export SANDBOX_URL
+	bench sandbox-rate
+	sandbox_stop
+fi
 if wanted calls-idle; then
 	slapd_stop
 	people=${BENCH_IDLE_PEOPLE:-50000}
