@@ -170,8 +170,11 @@ static enum MHD_Result send_status(struct MHD_Connection *connection, int status
 
 static enum MHD_Result answer(struct httpd *httpd, struct httpd_request *request)
 {
-	struct httpd_response response = { .status = 500 };
+	struct httpd_response response;
 
+	/* The headers behind are written up to their count only. */
+	memset(&response, 0, offsetof(struct httpd_response, headers));
+	response.status = 500;
 	buf_init(&response.body, httpd->body_max);
 	pthread_mutex_lock(&httpd->handling);
 	httpd->handler(httpd->ctx, request, &response);
@@ -348,11 +351,16 @@ static struct httpd *httpd_new(size_t body_max, httpd_handler_fn *handler, void 
 {
 	struct httpd *httpd = mem_zalloc(sizeof(*httpd));
 	pthread_condattr_t attr;
+	pthread_mutexattr_t spin;
 
 	httpd->handler = handler;
 	httpd->ctx = ctx;
 	httpd->body_max = body_max;
-	pthread_mutex_init(&httpd->handling, NULL);
+	/* A handler is done in some ten microseconds: less than to sleep and be woken. */
+	pthread_mutexattr_init(&spin);
+	pthread_mutexattr_settype(&spin, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&httpd->handling, &spin);
+	pthread_mutexattr_destroy(&spin);
 	pthread_mutex_init(&httpd->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

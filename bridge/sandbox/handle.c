@@ -337,9 +337,10 @@ static struct call *call_new(struct sandbox *sandbox, const struct sandbox_reque
 			     struct sandbox_response *response)
 {
 	struct slice target = request->target;
-	struct call *call = mem_zalloc(sizeof(*call));
+	struct call *call = mem_alloc(sizeof(*call));
 	const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
 
+	memset(call, 0, offsetof(struct call, params));
 	call->sandbox = sandbox;
 	call->store = &sandbox->store;
 	call->request = request;

@@ -90,7 +90,6 @@ struct call {
 	struct slice path;   /* as sent */
 	struct slice query;
 	struct slice ids[API_PATH_IDS_MAX]; /* decoded */
-	struct param params[PARAMS_MAX];
 	unsigned param_count;
 	json_t *body;        /* NULL = none */
 	struct token *token;
@@ -101,6 +100,8 @@ struct call {
 	unsigned stale_ms;   /* a fault: a read shows the state of so long ago */
 	bool never;          /* a fault: what is answered with 202 doesn't happen */
 	bool scim;           /* answers and errors in SCIM's form */
+	/* Last, and not cleared: only the first `param_count` are read. */
+	struct param params[PARAMS_MAX];
 };
 
 /* ---- switches.c ---- */

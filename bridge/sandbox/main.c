@@ -229,7 +229,7 @@ static void copy_response(const struct sandbox_response *from, struct httpd_resp
 	for (unsigned i = 0; i < from->header_count; i++) {
 		to->headers[i].name = from->headers[i].name;
 		memcpy(to->headers[i].value, from->headers[i].value,
-		       sizeof(to->headers[i].value));
+		       strlen(from->headers[i].value) + 1);
 	}
 }
 
@@ -245,8 +245,11 @@ static void serve(void *ctx, const struct httpd_request *in, struct httpd_respon
 		.if_none_match = httpd_header(in, "If-None-Match"),
 		.body = httpd_body(in),
 	};
-	struct sandbox_response response = { .body = &out->body };
+	struct sandbox_response response;
 
+	/* The headers behind are written up to their count only. */
+	memset(&response, 0, offsetof(struct sandbox_response, headers));
+	response.body = &out->body;
 	sandbox_handle(front->sandbox, &request, &response);
 	copy_response(&response, out);
 	write_journal(front, &request, &response);

@@ -859,6 +859,12 @@ void json_out_double(struct json_out *out, double value)
 		json_out_null(out);
 		return;
 	}
+	/* A small whole number, as levels are: the same text without trying. */
+	if (value > 0 && value < 10 && value == (int)value) {
+		before_value(out);
+		buf_addch(out->buf, (char)('0' + (int)value));
+		return;
+	}
 	before = uselocale(c_locale_get());
 	for (precision = 15; precision <= 17; precision++) {
 		snprintf(text, sizeof(text), "%.*g", precision, value);
