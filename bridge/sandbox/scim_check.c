@@ -454,6 +454,25 @@ static bool check_unique(struct call *call, const struct user *user,
 	return true;
 }
 
+/* "schemas" may be left out; what it names must be a schema of users. */
+static bool check_schemas(struct call *call, const json_t *json)
+{
+	static const char *const known[] = { SCIM_URN_USER, SCIM_URN_ENTERPRISE, URN_GENESYS,
+					     NULL };
+	const json_t *schemas;
+
+	if (!get_array(call, json, "schemas", &schemas))
+		return false;
+	for (size_t i = 0; i < json_array_size(schemas); i++) {
+		const char *urn = json_string_value(json_array_get(schemas, i));
+
+		if (!urn || !in_list(urn, known))
+			return bad(call, "schemas: \"%.100s\" is no schema of users",
+				   urn ? urn : "");
+	}
+	return true;
+}
+
 static bool read_core(struct call *call, const json_t *json, struct draft *draft)
 {
 	static const char *const names[] = { "schemas", "id", "userName", "displayName",
@@ -463,7 +482,7 @@ static bool read_core(struct call *call, const json_t *json, struct draft *draft
 	const json_t *active = member(json, "active");
 	const char *password;
 
-	if (!only_members(call, json, "a user", names) ||
+	if (!only_members(call, json, "a user", names) || !check_schemas(call, json) ||
 	    !get_text(call, json, "userName", &draft->user_name) ||
 	    !get_text(call, json, "displayName", &draft->display_name) ||
 	    !get_text(call, json, "title", &draft->title) ||
