@@ -242,13 +242,16 @@ void op_subject_bulkremove(struct call *call)
 void op_subject_bulkreplace(struct call *call)
 {
 	struct store *store = call->store;
+	const struct user *user = store_user(store, call->ids[0]);
 	uint32_t *roles, *divisions;
 	size_t count;
 
 	if (!read_pairs(call, 0, &roles, &divisions, &count))
 		return;
-	for (size_t i = 0; i < store->grants.count; i++) {
-		const struct grant *one = &store->grants.items[i];
+	/* A user knows its grants; of groups and clients they are looked for. */
+	for (size_t i = user ? user->grants.count : store->grants.count; i--;) {
+		const struct grant *one =
+			&store->grants.items[user ? user->grants.items[i] : i];
 		bool stays = one->gone || !slice_eq_str(call->ids[0], one->subject);
 
 		for (size_t k = 0; k < count && !stays; k++)
