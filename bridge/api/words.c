@@ -33,6 +33,7 @@ static const char *const words[API_OP_COUNT] = {
 	[API_USERS_SEARCH] = "accounts looked up",
 	[API_USER] = "one account read",
 	[API_GRANTS] = "role grants read",
+	[API_SUBJECT] = "role grants of one person read",
 	[API_QUEUE_MEMBERS] = "queue members read",
 	[API_TEAM_MEMBERS] = "team members read",
 	[API_UNIT_USERS] = "members of management units read",

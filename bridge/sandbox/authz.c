@@ -105,6 +105,60 @@ void op_grants(struct call *call)
 	json_out_object_end(out);
 }
 
+static void write_subject_grant(struct call *call, const struct grant *one)
+{
+	struct json_out *out = &call->out;
+	struct item all = { .id = (char *)"*", .name = (char *)"*" };
+
+	json_out_object(out);
+	json_out_member(out, "subjectId", one->subject);
+	write_ref(out, "division",
+		  one->division == ALL_DIVISIONS ?
+			  &all :
+			  call->store->kinds[ITEM_DIVISION].items[one->division]);
+	write_ref(out, "role", call->store->kinds[ITEM_ROLE].items[one->role]);
+	json_out_object_end(out);
+}
+
+static bool in_group(const struct call *call, const struct user *user, const char *subject)
+{
+	for (size_t i = 0; i < user->groups.count; i++)
+		if (!strcmp(subject,
+			    call->store->kinds[ITEM_GROUP].items[user->groups.items[i]]->id))
+			return true;
+	return false;
+}
+
+/*
+ * A user's own grants; those of the user's groups stand under the groups' ids when
+ * duplicates are asked for, which is how the two are told apart (facts, section 6).
+ */
+void op_subject(struct call *call)
+{
+	const struct user *user = call_user(call, call->ids[0]);
+	struct json_out *out = &call->out;
+	bool duplicates;
+
+	if (!user || !query_bool(call, "includeDuplicates", false, &duplicates))
+		return;
+	answer_begin(call, 200);
+	json_out_object(out);
+	json_out_member(out, "id", user->id);
+	json_out_member(out, "name", user->name ? user->name : "");
+	json_out_key(out, "grants");
+	json_out_array(out);
+	for (size_t i = 0; i < call->store->grants.count; i++) {
+		const struct grant *one = &call->store->grants.items[i];
+
+		if (!one->gone && (!strcmp(one->subject, user->id) ||
+				   (duplicates && in_group(call, user, one->subject))))
+			write_subject_grant(call, one);
+	}
+	json_out_array_end(out);
+	json_out_member_int(out, "version", 1);
+	json_out_object_end(out);
+}
+
 /* One role to many subjects in many divisions: all of them, or nothing when one is wrong. */
 void op_role_grant(struct call *call)
 {

@@ -51,6 +51,7 @@ static const struct {
 	[API_WORK_PLANS] = { op_work_plans, false, { NULL } },
 	[API_SKILL_CREATE] = { op_level_create, true, { NULL } },
 	[API_LANGUAGE_CREATE] = { op_level_create, true, { NULL } },
+	[API_SUBJECT] = { op_subject, false, { "includeDuplicates" } },
 	[API_SUBJECT_ME] = { op_subject_me, false, { "includeDuplicates" } },
 	[API_OAUTH_CLIENT] = { op_oauth_client, false, { NULL } },
 	[API_OAUTH_CLIENTS] = { op_oauth_clients, false, { NULL } },

@@ -295,6 +295,7 @@ void op_unit_of(struct call *call);
 void op_unit_move(struct call *call);
 void op_work_plans_query(struct call *call);
 void op_work_plans_patch(struct call *call);
+void op_subject(struct call *call);
 void op_subject_me(struct call *call);
 void op_oauth_client(struct call *call);
 void op_oauth_clients(struct call *call);

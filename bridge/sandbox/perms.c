@@ -45,6 +45,7 @@ static const struct {
 	[API_USERS_QUERY] = { SCOPE_ALL, false, { "directory:user:view" } },
 	[API_USERS_SEARCH] = { SCOPE_ANYWHERE, false, { "directory:user:view" } },
 	[API_GRANTS] = { SCOPE_DIVISION, false, { "authorization:grant:view" } },
+	[API_SUBJECT] = { SCOPE_ANYWHERE, false, { "authorization:grant:view" } },
 	[API_QUEUE_MEMBERS] = { SCOPE_ITEM, false, { "routing:queue:view",
 						     "routing:queue:edit",
 						     "routing:queue:readonly",

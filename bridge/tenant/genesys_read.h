@@ -100,6 +100,16 @@ int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err
  * reader->more. What can't be read is marked unknown and spoils the verdict.
  */
 void genesys_read_sides(struct account_reader *reader, const struct tenant_need *need);
+/* The same for the grants of each account alone, where that is fewer calls. */
+void genesys_read_subjects(struct account_reader *reader);
+/* One {subjectId, role, division}; subject empty when it is not told. */
+struct grant_words {
+	struct slice subject, role, division;
+};
+int genesys_read_grant(struct json_in *in, struct grant_words *ret, struct err *err);
+/* What of it the catalogue knows; false when it does not. */
+bool genesys_resolve_grant(const struct catalogue *cat, const struct grant_words *words,
+			   struct held *held);
 /* Merge reader->more into the accounts' sorted lists. */
 void genesys_merge_more(struct account_reader *reader);
 

@@ -28,40 +28,54 @@ static void add_held(struct side_reader *side, struct slice user, const struct h
 	vec_push(&reader->more, ((struct held_of){ (uint32_t)index, *held }));
 }
 
-static int read_grant(void *ctx, struct json_in *in, bool *ret_again, struct err *err)
+int genesys_read_grant(struct json_in *in, struct grant_words *ret, struct err *err)
 {
-	struct side_reader *side = ctx;
-	const struct catalogue *cat = &side->accounts->present->catalogue;
-	struct slice key, subject = { 0 }, role = { 0 }, division = { 0 };
-	struct held held = { .kind = ASSIGN_ROLE, .division = side->item };
+	struct slice key;
 
+	*ret = (struct grant_words){ .subject = { 0 } };
 	while (json_object_next(in, &key)) {
 		if (slice_eq_str(key, "subjectId"))
-			json_get_text(in, &subject);
+			json_get_text(in, &ret->subject);
 		else if (slice_eq_str(key, "role"))
-			genesys_read_member(in, "id", &role);
+			genesys_read_member(in, "id", &ret->role);
 		else if (slice_eq_str(key, "division"))
-			genesys_read_member(in, "id", &division);
+			genesys_read_member(in, "id", &ret->division);
 		else
 			json_skip(in);
 	}
 	if (json_failed(in))
 		return -1;
-	if (!subject.len || !role.len)
+	if (!ret->subject.len || !ret->role.len)
 		return err_set(err, ERR_PROTOCOL, "a grant without subjectId or role");
-	*ret_again = seen_before(
-		side, arena_printf(&side->mem, "%.*s %.*s %.*s", SLICE_FMT(subject),
-				   SLICE_FMT(role), SLICE_FMT(division)));
-	if (*ret_again)
-		return 0;
+	return 0;
+}
+
+bool genesys_resolve_grant(const struct catalogue *cat, const struct grant_words *words,
+			   struct held *held)
+{
 	/* A grant in all divisions may be listed under each of them. */
-	if (slice_eq_str(division, "*"))
-		held.division = ITEM_ALL;
-	else if (division.len)
-		held.division = find_id(cat, CAT_DIVISION, division);
-	held.item = find_id(cat, CAT_ROLE, role);
-	if (held.item != ITEM_NONE && held.division != ITEM_NONE)
-		add_held(side, subject, &held);
+	if (slice_eq_str(words->division, "*"))
+		held->division = ITEM_ALL;
+	else if (words->division.len)
+		held->division = find_id(cat, CAT_DIVISION, words->division);
+	held->item = find_id(cat, CAT_ROLE, words->role);
+	return held->item != ITEM_NONE && held->division != ITEM_NONE;
+}
+
+static int read_grant(void *ctx, struct json_in *in, bool *ret_again, struct err *err)
+{
+	struct side_reader *side = ctx;
+	const struct catalogue *cat = &side->accounts->present->catalogue;
+	struct grant_words words;
+	struct held held = { .kind = ASSIGN_ROLE, .division = side->item };
+
+	if (genesys_read_grant(in, &words, err))
+		return -1;
+	*ret_again = seen_before(
+		side, arena_printf(&side->mem, "%.*s %.*s %.*s", SLICE_FMT(words.subject),
+				   SLICE_FMT(words.role), SLICE_FMT(words.division)));
+	if (!*ret_again && genesys_resolve_grant(cat, &words, &held))
+		add_held(side, words.subject, &held);
 	return 0;
 }
 
@@ -130,6 +144,35 @@ static const char *item_name(const struct catalogue *cat, enum catalogue_kind ki
 	return item == ITEM_ALL ? "*" : catalogue_item(cat, kind, item)->name;
 }
 
+static size_t living(const struct present *present)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < present->accounts.count; i++)
+		count += present->accounts.items[i].state != ACCOUNT_DELETED;
+	return count;
+}
+
+static bool anybody(const struct present *present)
+{
+	return living(present) > 0;
+}
+
+/*
+ * A call for each account, or pages of each division? How many those are is not told before
+ * the first has come; everybody linked has about two grants.
+ */
+static bool subjects_are_fewer(const struct account_reader *reader,
+			       const struct tenant_need *need)
+{
+	size_t pages;
+
+	if (!need->whom || !need->grant_division_count)
+		return false;
+	pages = need->grant_division_count + 2 * need->whom->linked / api_op(API_GRANTS)->page_max;
+	return living(reader->present) <= pages;
+}
+
 /* Grants of each needed division and members of each needed queue, all at once. */
 void genesys_read_sides(struct account_reader *reader, const struct tenant_need *need)
 {
@@ -138,8 +181,16 @@ void genesys_read_sides(struct account_reader *reader, const struct tenant_need 
 	size_t most = (size_t)need->grant_division_count + need->queue_count, count = 0;
 	struct side_reader *sides = mem_array(most, sizeof(*sides));
 	struct page_set *sets = mem_array(most, sizeof(*sets));
+	unsigned divisions = 0;
 
-	for (unsigned i = 0; i < need->grant_division_count; i++, count++) {
+	/* Nobody is there who could hold anything: people to be created, found by no name. */
+	if (!anybody(present))
+		most = 0;
+	if (subjects_are_fewer(reader, need))
+		genesys_read_subjects(reader);
+	else
+		divisions = need->grant_division_count;
+	for (unsigned i = 0; most && i < divisions; i++, count++) {
 		uint32_t item = need->grant_divisions[i];
 
 		sides[count] = (struct side_reader){ .accounts = reader, .item = item };
@@ -151,7 +202,7 @@ void genesys_read_sides(struct account_reader *reader, const struct tenant_need 
 			.entity = read_grant,
 		};
 	}
-	for (unsigned i = 0; i < need->queue_count; i++) {
+	for (unsigned i = 0; most && i < need->queue_count; i++) {
 		uint32_t item = need->queues[i];
 		int64_t members = catalogue_item(cat, CAT_QUEUE, item)->member_count;
 

@@ -258,12 +258,100 @@ static void test_deleted(void **state)
 	}
 }
 
+#define SUBJECT "GET /api/v2/authorization/subjects/u7?includeDuplicates=true"
+#define GRANT(subject, role, division) "{\"subjectId\":\"" subject "\",\"role\":{\"id\":\"" role \
+	"\"},\"division\":{\"id\":\"" division "\"}}"
+#define GRANTED(grants) { .status = 200, .body = "{\"id\":\"u7\",\"grants\":[" grants "]}" }
+
+static const struct {
+	const char *name;
+	unsigned long linked;
+	struct reply reply;
+	unsigned held;
+	bool unknown;
+	const char *spoiled;
+	const char *asked; /* a part of the log */
+} granted[] = {
+	{ "in a division and in all", 50000,
+	  { SUBJECT, 0, GRANTED(GRANT("u7", "r1", "d1") "," GRANT("u7", "r2", "*")) }, 2, false,
+	  NULL, "/subjects/u7" },
+	{ "from a group", 50000,
+	  { SUBJECT, 0, GRANTED(GRANT("g1", "r1", "d1") "," GRANT("u7", "r2", "d2")) }, 1, false,
+	  NULL, "/subjects/u7" },
+	{ "twice", 50000, { SUBJECT, 0, GRANTED(GRANT("u7", "r1", "d1") "," GRANT("u7", "r1", "d1")) },
+	  1, false, NULL, "/subjects/u7" },
+	{ "few people linked: pages are as few", 0, { SUBJECT, 0, GRANTED("") }, 0, false, NULL,
+	  "/subjects/u7" },
+	{ "gone since", 50000, { SUBJECT, 0, { .status = 404, .body = "{}" } }, 0, true,
+	  "GET /api/v2/authorization/subjects/{subjectId}: 404", "/subjects/u7" },
+	{ "no grants told", 50000, { SUBJECT, 0, { .status = 200, .body = "{\"id\":\"u7\"}" } }, 0,
+	  true, "has no \"grants\"", "/subjects/u7" },
+	{ "grants are null", 50000,
+	  { SUBJECT, 0, { .status = 200, .body = "{\"id\":\"u7\",\"grants\":null}" } }, 0, true,
+	  "has no \"grants\"", "/subjects/u7" },
+	{ "somebody else's", 50000,
+	  { SUBJECT, 0, { .status = 200, .body = "{\"id\":\"u8\",\"grants\":[]}" } }, 0, true,
+	  "the grants of somebody else", "/subjects/u7" },
+	{ "half of it", 50000,
+	  { SUBJECT, 0,
+	    { .status = 200, .body = "{\"grants\":[" GRANT("u7", "r1", "d1") ",{\"subj" } },
+	  0, true, "GET /api/v2/authorization/subjects/{subjectId}", "/subjects/u7" },
+	{ "no division", 50000,
+	  { SUBJECT, 0, GRANTED("{\"subjectId\":\"u7\",\"role\":{\"id\":\"r1\"}}") }, 0, true,
+	  "a grant without division", "/subjects/u7" },
+};
+
+/* Of few people the grants are read one by one. */
+static void test_subjects(void **state)
+{
+	static const char *const ids[] = { "u7" };
+	static const uint32_t divisions[] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(granted) / sizeof(*granted); i++) {
+		const struct reply replies[] = {
+			granted[i].reply,
+			{ BY_ID, 0, LISTED(SOME("u7", "active"), "1") },
+		};
+		struct tenant_whom whom = { .linked = granted[i].linked };
+		struct tenant_need few = { .account_ids = ids, .account_count = 1,
+					   .whom = &whom, .grant_divisions = divisions,
+					   .grant_division_count = 1 };
+		struct stage stage;
+		struct present present;
+		struct err err = ERR_INIT;
+		const struct account *account;
+
+		stage_open(&stage, replies, 2);
+		present_init(&present);
+		assert_int_equal(stage.tenant->ops->read_catalogue(stage.tenant, &present, &err),
+				 0);
+		if (stage.tenant->ops->read_accounts(stage.tenant, &few, &present, &err))
+			fail_msg("%s: %s", granted[i].name, err.text);
+		assert_int_equal(present.accounts.count, 1);
+		account = &present.accounts.items[0];
+		if (account->held_count != granted[i].held ||
+		    !(account->unknown_kinds & 1u << ASSIGN_ROLE) != !granted[i].unknown)
+			fail_msg("%s: %u held, unknown kinds %u", granted[i].name,
+				 account->held_count, (unsigned)account->unknown_kinds);
+		if (present.verdict.complete != !granted[i].spoiled ||
+		    (granted[i].spoiled &&
+		     !strstr(present.verdict.reasons[0], granted[i].spoiled)))
+			fail_msg("%s: verdict: %s", granted[i].name, present.verdict.reasons[0]);
+		if (!strstr(stage.wire.log.data, granted[i].asked))
+			fail_msg("%s: calls: %s", granted[i].name, stage.wire.log.data);
+		present_release(&present);
+		stage_close(&stage);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_some_accounts),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_subjects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ writes() { # calls that are no reads
 import json, sys
 c = json.load(sys.stdin)['calls']
 print(sum(n for op, n in c.items() if op not in ('TOKEN', 'USERS', 'GRANTS', 'ROLES', 'DIVISIONS',
-    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO')))"
+    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'USERS_QUERY', 'USERS_SEARCH', 'SUBJECT', 'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO')))"
 }
 unwritten() { # NAME: nothing was written to the tenant
 	if [ "$(writes)" = 0 ]; then ok "$1"; else bad "$1" "$(writes) calls"; fi

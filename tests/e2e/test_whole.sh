@@ -65,7 +65,8 @@ calls() { curl -sf "$SANDBOX_URL/sandbox/counters" | python3 -c "
 import json, sys
 c = json.load(sys.stdin)['calls']
 print(sum(n for op, n in c.items() if op not in ('TOKEN', 'USERS', 'GRANTS', 'ROLES', 'DIVISIONS',
-    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO',
+    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'USERS_QUERY', 'USERS_SEARCH', 'SUBJECT',
+    'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO',
     'SUBJECT_ME', 'OAUTH_CLIENT', 'OAUTH_CLIENTS', 'LIMITS')))"; }
 no_writes() { [ "$(calls)" = "$1" ]; }
 settings() { # NAME SED-EXPRESSION: a copy of the settings with a change; prints its path
