@@ -6,7 +6,7 @@
  *   scim_client.c   login, one call with its error, pacing, counters
  *   scim_profile.c  what the service can do: ServiceProviderConfig, the file of a probe
  *   scim_page.c     all pages of a list, with a verdict
- *   scim_read.c     groups, users, memberships
+ *   scim_read.c     groups, users, memberships; scim_members.c: those that are hidden
  *   scim_calls.c    steps to calls; pure
  *   scim_send.c     sending calls; scim_user.c, scim_group.c: conflicts, PUT without PATCH
  *   scim_bulk.c     several calls in one request (RFC 7644 section 3.7)
@@ -208,6 +208,10 @@ struct page_list {
 /* Read a list to its end, page after page. */
 void page_list_read(struct service *service, struct page_list *list);
 
+/* scim_members.c: ask for each account's groups; `add` is told of each. */
+typedef void service_member_fn(void *ctx, uint32_t account, uint32_t group);
+void service_look_up_members(struct service *service, struct present *present,
+			     service_member_fn *add, void *ctx);
 /* "&attributes=...": what of a user the table of scim/schema.h knows. */
 void service_add_attributes(struct buf *query);
 

@@ -311,6 +311,13 @@ static void take_members(struct user_reader *reader)
 							   s->members.items[i].group }));
 }
 
+static void add_member(void *ctx, uint32_t account, uint32_t group)
+{
+	struct user_reader *reader = ctx;
+
+	vec_push(&reader->held, ((struct held_of){ account, group }));
+}
+
 /* One who was added twice is listed twice: once is enough. */
 static void put_held(struct user_reader *reader)
 {
@@ -472,6 +479,8 @@ int service_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 		result = read_known(&reader, need, err);
 	if (!result) {
 		take_members(&reader);
+		if (s->profile.members == MEMBERS_BY_FILTER)
+			service_look_up_members(s, present, add_member, &reader);
 		put_held(&reader);
 		for (size_t i = 0; s->groups_short && i < present->accounts.count; i++)
 			present->accounts.items[i].unknown_kinds |= 1u << ASSIGN_GROUP;
