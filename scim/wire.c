@@ -12,6 +12,9 @@
 
 #include "scim/base/banned.h"
 
+/* A connection that was idle for longer does not carry what may go out once only. */
+#define IDLE_ONCE_MAX_S 3L
+
 /* Idle easy handles kept for the next transfers. */
 #define SPARE_MAX 64
 
@@ -330,6 +333,8 @@ static void set_body(struct wire_transfer *transfer, const struct wire_request *
 	 * It can do so only if it can rewind the body; a body that it reads and can't
 	 * rewind (no SEEKFUNCTION) makes it fail instead, once any of the body has gone.
 	 */
+	/* The usual server closes an idle connection after 5 s: not just as this one leaves. */
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_ONCE_MAX_S);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
 }
