@@ -322,10 +322,175 @@ static void test_send(void **state)
 	}
 }
 
+/* ---- Bulk ---- */
+
+#define OPERATIONS(list) "{\"schemas\":[\"" SERVICE_URN "BulkResponse\"],\"Operations\":[" list "]}"
+#define MADE_OP(bulk, id) "{\"method\":\"POST\",\"bulkId\":\"" bulk "\",\"status\":\"201\"," \
+	"\"location\":\"" BASE "/Users/" id "\",\"version\":\"W/\\\"3\\\"\"}"
+
+/* Three new accounts by one Bulk. */
+static const struct {
+	const char *name;
+	struct reply replies[4];
+	enum step_outcome outcomes[3];
+	unsigned bulks, posts;
+	const char *error;
+} bulks[] = {
+	{ "all made", { { "POST /Bulk", 0, { .body = OPERATIONS(MADE_OP("c0", "a") ","
+	  MADE_OP("c2", "c") "," MADE_OP("c1", "b")) } } },
+	  { OUTCOME_DONE, OUTCOME_DONE, OUTCOME_DONE }, 1, 0, NULL },
+	{ "one is refused", { { "POST /Bulk", 0, { .body = OPERATIONS(MADE_OP("c0", "a") ","
+	  "{\"method\":\"POST\",\"bulkId\":\"c1\",\"status\":\"409\",\"response\":"
+	  REFUSAL(409, "uniqueness") "}," MADE_OP("c2", "c")) } } },
+	  { OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_DONE }, 1, 0, "409 uniqueness" },
+	{ "one is throttled and goes by itself",
+	  { { "POST /Bulk", 0, { .body = OPERATIONS(MADE_OP("c0", "a") ","
+	      "{\"method\":\"POST\",\"bulkId\":\"c1\",\"status\":429}," MADE_OP("c2", "c")) } },
+	    { "POST /Users", 0, { .status = 201, .body = MADE("b") } } },
+	  { OUTCOME_DONE, OUTCOME_DONE, OUTCOME_DONE }, 1, 1, NULL },
+	{ "one is not told of", { { "POST /Bulk", 0, { .body = OPERATIONS(MADE_OP("c0", "a") ","
+	  MADE_OP("c2", "c")) } } },
+	  { OUTCOME_DONE, OUTCOME_UNKNOWN, OUTCOME_DONE }, 1, 0, "does not tell of each" },
+	{ "by their places", { { "POST /Bulk", 0, { .body = OPERATIONS(
+	  "{\"status\":201,\"location\":\"/Users/a\"},{\"status\":{\"code\":\"201\"},"
+	  "\"location\":\"/Users/b\"},{\"status\":\"201\",\"location\":\"/Users/c\"}") } } },
+	  { OUTCOME_DONE, OUTCOME_DONE, OUTCOME_DONE }, 1, 0, NULL },
+	{ "strangers' and repeated numbers", { { "POST /Bulk", 0, { .body = OPERATIONS(
+	  MADE_OP("c0", "a") "," MADE_OP("c0", "x") "," MADE_OP("c9", "y") "," MADE_OP("zz", "z")) } } },
+	  { OUTCOME_DONE, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN }, 1, 0, "does not tell of each" },
+	{ "half an answer", { { "POST /Bulk", 0, { .body = "{\"Operations\":[" MADE_OP("c0", "a") ",{" } } },
+	  { OUTCOME_DONE, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN }, 1, 0, "POST /Bulk" },
+	{ "there is no Bulk after all", { { "POST /Bulk", 0, { .status = 404 } },
+	  { "POST /Users", 0, { .status = 201, .body = MADE("n") } } },
+	  { OUTCOME_DONE, OUTCOME_DONE, OUTCOME_DONE }, 1, 3, NULL },
+	{ "the answer is lost", { { "POST /Bulk", 0, { .result = WIRE_CUT } } },
+	  { OUTCOME_UNKNOWN, OUTCOME_UNKNOWN, OUTCOME_UNKNOWN }, 1, 0, "connection lost" },
+};
+
+static unsigned count_lines(const char *log, const char *start)
+{
+	unsigned count = 0;
+
+	for (const char *at = log; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		count += !strncmp(at, start, strlen(start));
+		if (!*at)
+			break;
+	}
+	return count;
+}
+
+static void test_bulk(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, STEP_CREATE, SCIM_ATTR_USER_NAME, NULL, NULL, "a", NULL },
+		{ 1, STEP_CREATE, SCIM_ATTR_USER_NAME, NULL, NULL, "b", NULL },
+		{ 2, STEP_CREATE, SCIM_ATTR_USER_NAME, NULL, NULL, "c", NULL },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(bulks) / sizeof(bulks[0]); n++) {
+		struct service_profile *profile;
+		struct stage stage;
+		struct plot plot;
+
+		stage_open(&stage, bulks[n].replies, AUTH_BEARER);
+		profile = &((struct service *)stage.tenant)->profile;
+		profile->bulk = true;
+		profile->bulk_max = 100;
+		profile->bulk_bytes_max = 1000000;
+		plot_make(&plot, rows, 3);
+		plot_send(&stage, &plot);
+		for (size_t i = 0; i < 3; i++)
+			if (plot.outcomes[i] != bulks[n].outcomes[i])
+				fail_msg("%s: step %zu: %s: %s\n%s", bulks[n].name, i,
+					 outcome_name(plot.outcomes[i]), plot.error,
+					 stage.wire.log.data);
+		if (count_lines(stage.wire.log.data, "POST " BASE "/Bulk") != bulks[n].bulks ||
+		    count_lines(stage.wire.log.data, "POST " BASE "/Users") != bulks[n].posts)
+			fail_msg("%s: sent\n%s", bulks[n].name, stage.wire.log.data);
+		if (bulks[n].error ? !strstr(plot.error, bulks[n].error) : plot.error[0] != '\0')
+			fail_msg("%s: error %s", bulks[n].name, plot.error);
+		plot_release(&plot);
+		stage_close(&stage);
+	}
+}
+
+/* Operations and bytes of one Bulk stay within what the service says. */
+static void test_bulk_limits(void **state)
+{
+	static const struct reply replies[] = { { "POST /Bulk", 0, { .status = 500 } },
+						{ NULL, 0, { 0 } } };
+	struct row rows[4];
+	struct service_profile *profile;
+	struct stage stage;
+	struct plot plot;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		rows[i] = (struct row){ i, STEP_CREATE, SCIM_ATTR_USER_NAME, NULL, NULL, "a", NULL };
+	stage_open(&stage, replies, AUTH_BEARER);
+	profile = &((struct service *)stage.tenant)->profile;
+	profile->bulk = true;
+	profile->bulk_max = 2;
+	profile->bulk_bytes_max = 1000000;
+	plot_make(&plot, rows, 4);
+	plot_send(&stage, &plot);
+	assert_int_equal(count_lines(stage.wire.log.data, "POST " BASE "/Bulk"), 2);
+	plot_release(&plot);
+	stage_close(&stage);
+}
+
+/* ---- login ---- */
+
+static void test_login(void **state)
+{
+	static const struct row rows[] = { TITLE };
+	static const struct reply replies[] = {
+		{ "POST https://login.example.org/token grant_type=client_credentials&scope=scim", 1,
+		  { .body = "{\"access_token\":\"first\"}" } },
+		{ "POST https://login.example.org/token", 1,
+		  { .body = "{\"access_token\":\"second\",\"expires_in\":60}" } },
+		{ "PATCH /Users/u0", 1, { .status = 401 } },
+		{ "PATCH /Users/u0", 1, { .status = 204 } },
+		{ NULL, 0, { 0 } },
+	};
+	static const struct reply refused[] = {
+		{ "POST https://login.example.org/token", 0, { .status = 401 } },
+		{ NULL, 0, { 0 } },
+	};
+	static const struct reply broken[] = {
+		{ "POST https://login.example.org/token", 0, { .body = "{\"access_token\":\"a b\"}" } },
+		{ NULL, 0, { 0 } },
+	};
+	const struct reply *sets[] = { replies, refused, broken };
+	const char *errors[] = { "", "target.client_id right", "is no token" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct stage stage;
+		struct plot plot;
+
+		stage_open(&stage, sets[i], AUTH_CLIENT);
+		plot_make(&plot, rows, 1);
+		plot_send(&stage, &plot);
+		assert_int_equal(plot.outcomes[0], i ? OUTCOME_FAILED : OUTCOME_DONE);
+		if (!strstr(plot.error, errors[i]))
+			fail_msg("%s", plot.error);
+		if (strstr(plot.error, "s3cret") || strstr(plot.error, "a b"))
+			fail_msg("a secret is told: %s", plot.error);
+		plot_release(&plot);
+		stage_close(&stage);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_send),
+		cmocka_unit_test(test_bulk),
+		cmocka_unit_test(test_bulk_limits),
+		cmocka_unit_test(test_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
