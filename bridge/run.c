@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/log.h"
+#include "bridge/tenant/tenant_file.h"
 #include "mappings/dn.h"
 #include "bridge/plan/why.h"
 
@@ -357,13 +358,21 @@ static void on_tenant_progress(void *ctx, const char *what, uint64_t done, uint6
 	report_progress(stderr, what, done, total);
 }
 
+static int open_tenant(struct run *run, struct err *err)
+{
+	if (run->snapshot.tenant)
+		return tenant_file_open(run->config, run->snapshot.tenant,
+					&run->snapshot.tenant_verdict, &run->tenant, err);
+	return tenant_open(run->config, run->clock, &run->rng, &run->tenant, err);
+}
+
 enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
 {
 	struct diags diags = { 0 };
 	struct err err = ERR_INIT;
 	enum exit_code code = EXIT_DONE;
 
-	if (tenant_open(run->config, run->clock, &run->rng, &run->tenant, &err))
+	if (open_tenant(run, &err))
 		return failed(&err);
 	if (run->progress)
 		run->tenant->progress = on_tenant_progress;

@@ -11,6 +11,7 @@
 #include "bridge/directory/groups.h"
 #include "bridge/directory/ldif_write.h"
 #include "bridge/directory/person.h"
+#include "bridge/tenant/tenant_file.h"
 #include "scim/base/digest.h"
 #include "scim/base/json.h"
 
@@ -18,6 +19,7 @@
 
 #define SCHEMA "dirbridge.snapshot/1"
 #define LDIF_NAME "directory.ldif.gz"
+#define TENANT_NAME "tenant.jsonl"
 #define LDIF_BYTES_MAX ((size_t)8 << 30)
 /* Attributes of our own in each entry: what search found it, and its id as text. */
 #define FOUND_AS "x-dirbridge-found"
@@ -36,6 +38,7 @@ struct shooter {
 	struct layout groups;
 	struct seen_ids seen; /* two searches may show the same entry */
 	struct snapshot_sums sums;
+	struct tenant *tenant; /* NULL: only the directory */
 };
 
 static void write_values(struct ldif_writer *writer, const char *name,
@@ -117,10 +120,72 @@ static int read_all(struct shooter *s, struct directory *directory, struct err *
 	return status;
 }
 
-static void put_manifest(const struct shooter *s, const struct config *config, int64_t time_s,
-			 const char *sum, struct buf *out)
+/* Everything: each queue's members, each division's grants, external ids, deleted ones. */
+static int read_tenant(struct tenant *tenant, struct present *present, struct arena *mem,
+		       struct err *err)
 {
-	const struct verdict *verdict = &s->sums.verdict;
+	const struct catalogue *cat = &present->catalogue;
+	struct tenant_need need = { 0 };
+	uint32_t *queues, *divisions;
+
+	if (tenant->ops->read_catalogue(tenant, present, err))
+		return -1;
+	need.queue_count = (unsigned)cat->kinds[CAT_QUEUE].items.count;
+	need.grant_division_count = (unsigned)cat->kinds[CAT_DIVISION].items.count + 1;
+	queues = arena_array(mem, need.queue_count + 1, sizeof(*queues));
+	divisions = arena_array(mem, need.grant_division_count, sizeof(*divisions));
+	for (unsigned i = 0; i < need.queue_count; i++)
+		queues[i] = i;
+	for (unsigned i = 0; i < need.grant_division_count; i++)
+		divisions[i] = i + 1 < need.grant_division_count ? i : ITEM_ALL;
+	need.queues = queues;
+	need.grant_divisions = divisions;
+	if (tenant->ops->read_accounts(tenant, &need, present, err) ||
+	    tenant->ops->read_external_ids(tenant, present, NULL, 0, err))
+		return -1;
+	return tenant->ops->read_deleted(tenant, NULL, 0, present, err);
+}
+
+static int shoot_tenant(struct shooter *s, const char *path, struct arena *mem,
+			struct err *err)
+{
+	struct present present;
+	int status;
+
+	present_init(&present);
+	status = read_tenant(s->tenant, &present, mem, err);
+	if (!status)
+		status = tenant_file_write(&present, path, err);
+	s->sums.accounts = present.accounts.count;
+	s->sums.tenant = present.verdict;
+	present_release(&present);
+	return status;
+}
+
+static void put_verdict(struct json_out *json, const struct verdict *verdict)
+{
+	json_out_key(json, "complete");
+	json_out_bool(json, verdict->complete);
+	json_out_key(json, "reasons");
+	json_out_array(json);
+	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
+		json_out_text(json, verdict->reasons[i]);
+	json_out_array_end(json);
+}
+
+static void put_tenant(const struct shooter *s, const char *sum, struct json_out *json)
+{
+	json_out_key(json, "tenant");
+	json_out_object(json);
+	json_out_member_int(json, "accounts", (int64_t)s->sums.accounts);
+	put_verdict(json, &s->sums.tenant);
+	json_out_member(json, "sha256", sum);
+	json_out_object_end(json);
+}
+
+static void put_manifest(const struct shooter *s, const struct config *config, int64_t time_s,
+			 const char *sum, const char *tenant_sum, struct buf *out)
+{
 	struct json_out json;
 	char time[21];
 
@@ -133,19 +198,15 @@ static void put_manifest(const struct shooter *s, const struct config *config, i
 	json_out_member(&json, "source", config->directory.people.items[0].base);
 	json_out_member_int(&json, "people", (int64_t)s->sums.people);
 	json_out_member_int(&json, "groups", (int64_t)s->sums.groups);
-	json_out_key(&json, "complete");
-	json_out_bool(&json, verdict->complete);
-	json_out_key(&json, "reasons");
-	json_out_array(&json);
-	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
-		json_out_text(&json, verdict->reasons[i]);
-	json_out_array_end(&json);
+	put_verdict(&json, &s->sums.verdict);
 	json_out_key(&json, "attributes");
 	json_out_array(&json);
 	for (size_t i = 0; i < s->people->names.count; i++)
 		json_out_text(&json, s->people->names.items[i]);
 	json_out_array_end(&json);
 	json_out_member(&json, "sha256", sum);
+	if (s->tenant)
+		put_tenant(s, tenant_sum, &json);
 	json_out_object_end(&json);
 	buf_addch(out, '\n');
 }
@@ -185,8 +246,8 @@ static int write_files(struct shooter *s, const char *dir, const struct config *
 		       struct directory *directory, int64_t time_s, struct arena *mem,
 		       struct err *err)
 {
-	const char *ldif = path_in(mem, dir, LDIF_NAME);
-	char sum[DIGEST_TEXT];
+	const char *ldif = path_in(mem, dir, LDIF_NAME), *tenant = path_in(mem, dir, TENANT_NAME);
+	char sum[DIGEST_TEXT], tenant_sum[DIGEST_TEXT] = "";
 	struct buf text;
 	int status;
 
@@ -197,18 +258,20 @@ static int write_files(struct shooter *s, const char *dir, const struct config *
 		status = -1;
 	if (status || sum_file(ldif, sum, err))
 		return -1;
+	if (s->tenant && (shoot_tenant(s, tenant, mem, err) || sum_file(tenant, tenant_sum, err)))
+		return -1;
 	buf_init(&text, SNAPSHOT_MANIFEST_BYTES_MAX);
-	put_manifest(s, config, time_s, sum, &text);
+	put_manifest(s, config, time_s, sum, tenant_sum, &text);
 	status = write_manifest(path_in(mem, dir, "manifest.json"), &text, err);
 	buf_release(&text);
 	return status;
 }
 
 int snapshot_write(const char *dir, const struct config *config, struct directory *directory,
-		   const struct layout *layout, int64_t time_s, struct snapshot_sums *ret_sums,
-		   struct err *err)
+		   const struct layout *layout, struct tenant *tenant, int64_t time_s,
+		   struct snapshot_sums *ret_sums, struct err *err)
 {
-	struct shooter s = { .people = layout };
+	struct shooter s = { .people = layout, .tenant = tenant };
 	struct arena mem = ARENA_INIT;
 	int status;
 
@@ -216,9 +279,11 @@ int snapshot_write(const char *dir, const struct config *config, struct director
 		return err_set(err, errno == EEXIST ? ERR_USAGE : ERR_IO,
 			       "cannot make the folder %s: %s", dir, strerror(errno));
 	directory_group_layout(config, &s.groups);
+	verdict_init(&s.sums.tenant);
 	status = write_files(&s, dir, config, directory, time_s, &mem, err);
 	if (status) {
 		unlink(path_in(&mem, dir, LDIF_NAME));
+		unlink(path_in(&mem, dir, TENANT_NAME));
 		rmdir(dir);
 	} else {
 		*ret_sums = s.sums;
@@ -231,23 +296,57 @@ int snapshot_write(const char *dir, const struct config *config, struct director
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static void take_texts(struct json_in *in, struct snapshot *snapshot, bool reasons)
+static void take_reasons(struct json_in *in, struct verdict *verdict)
 {
 	struct slice text;
 
-	while (json_array_next(in)) {
-		if (!json_get_text(in, &text))
-			return;
-		if (reasons)
-			verdict_spoil(&snapshot->verdict, "when the snapshot was taken: %.*s",
+	while (json_array_next(in))
+		if (json_get_text(in, &text))
+			verdict_spoil(verdict, "when the snapshot was taken: %.*s",
 				      (int)(text.len > 150 ? 150 : text.len), text.data);
-		else if (layout_add(&snapshot->attributes, text.data, text.len, in->err) < 0)
-			json_fail(in, ERR_LIMIT, "too many attributes");
-	}
 }
 
+static void take_attributes(struct json_in *in, struct snapshot *snapshot)
+{
+	struct slice text;
+
+	while (json_array_next(in))
+		if (json_get_text(in, &text) &&
+		    layout_add(&snapshot->attributes, text.data, text.len, in->err) < 0)
+			json_fail(in, ERR_LIMIT, "too many attributes");
+}
+
+/* Not complete, and no reason given: that is a reason. */
+static void take_complete(struct verdict *verdict, bool complete)
+{
+	if (!complete && verdict->complete)
+		verdict_spoil(verdict, "the snapshot was not taken completely");
+}
+
+static void parse_tenant(struct json_in *in, struct snapshot *ret, struct slice *ret_sum)
+{
+	bool complete = false;
+	struct slice key;
+
+	while (json_object_next(in, &key)) {
+		if (slice_eq_str(key, "complete"))
+			json_get_bool(in, &complete);
+		else if (slice_eq_str(key, "reasons"))
+			take_reasons(in, &ret->tenant_verdict);
+		else if (slice_eq_str(key, "sha256"))
+			json_get_text(in, ret_sum);
+		else
+			json_skip(in);
+	}
+	take_complete(&ret->tenant_verdict, complete);
+}
+
+struct sums {
+	struct slice ldif, tenant;
+};
+
 static int parse_manifest(const char *path, const struct buf *text, struct arena *mem,
-			  struct snapshot *ret, struct slice *ret_sum, struct err *err)
+			  struct snapshot *ret, struct sums *ret_sums, struct err *err)
 {
 	struct slice key, schema = { NULL, 0 };
 	bool complete = false;
@@ -262,19 +361,35 @@ static int parse_manifest(const char *path, const struct buf *text, struct arena
 		else if (slice_eq_str(key, "complete"))
 			json_get_bool(&in, &complete);
 		else if (slice_eq_str(key, "sha256"))
-			json_get_text(&in, ret_sum);
-		else if (slice_eq_str(key, "reasons") || slice_eq_str(key, "attributes"))
-			take_texts(&in, ret, slice_eq_str(key, "reasons"));
+			json_get_text(&in, &ret_sums->ldif);
+		else if (slice_eq_str(key, "reasons"))
+			take_reasons(&in, &ret->verdict);
+		else if (slice_eq_str(key, "attributes"))
+			take_attributes(&in, ret);
+		else if (slice_eq_str(key, "tenant"))
+			parse_tenant(&in, ret, &ret_sums->tenant);
 		else
 			json_skip(&in);
 	}
 	if (json_close(&in))
 		return -1;
-	if (!slice_eq_str(schema, SCHEMA) || !ret_sum->data)
+	if (!slice_eq_str(schema, SCHEMA) || !ret_sums->ldif.data)
 		return err_at(err, ERR_INVALID, path, 0, 0, "no manifest of a snapshot (%s)",
 			      SCHEMA);
-	if (!complete && ret->verdict.complete)
-		verdict_spoil(&ret->verdict, "the snapshot was not taken completely");
+	take_complete(&ret->verdict, complete);
+	return 0;
+}
+
+static int check_sum(const char *path, struct slice expected, struct err *err)
+{
+	char sum[DIGEST_TEXT];
+
+	if (sum_file(path, sum, err))
+		return -1;
+	if (!slice_eq_str(expected, sum))
+		return err_at(err, ERR_INVALID, path, 0, 0,
+			      "not what was written when the snapshot was taken (its SHA-256 is "
+			      "another one)");
 	return 0;
 }
 
@@ -282,21 +397,21 @@ static int check_files(const char *dir, struct arena *mem, struct snapshot *ret,
 		       struct err *err)
 {
 	const char *path = path_in(mem, dir, "manifest.json");
-	char sum[DIGEST_TEXT];
-	struct slice expected = { NULL, 0 };
+	const char *tenant = path_in(mem, dir, TENANT_NAME);
+	struct sums sums = { { NULL, 0 }, { NULL, 0 } };
 	struct buf text;
 	int status;
 
 	buf_init(&text, SNAPSHOT_MANIFEST_BYTES_MAX);
 	status = buf_read_file(&text, path, err);
 	if (status == 0)
-		status = parse_manifest(path, &text, mem, ret, &expected, err);
+		status = parse_manifest(path, &text, mem, ret, &sums, err);
 	if (status == 0)
-		status = sum_file(path_in(mem, dir, LDIF_NAME), sum, err);
-	if (status == 0 && !slice_eq_str(expected, sum))
-		status = err_at(err, ERR_INVALID, path_in(mem, dir, LDIF_NAME), 0, 0,
-				"not what was written when the snapshot was taken (its SHA-256 is "
-				"another one)");
+		status = check_sum(path_in(mem, dir, LDIF_NAME), sums.ldif, err);
+	if (status == 0 && sums.tenant.data)
+		status = check_sum(tenant, sums.tenant, err);
+	if (status == 0 && sums.tenant.data)
+		ret->tenant = tenant;
 	buf_release(&text);
 	return status;
 }
@@ -329,6 +444,8 @@ int snapshot_open(const char *dir, struct config *config, struct snapshot *ret_s
 
 	layout_init(&s->attributes);
 	verdict_init(&s->verdict);
+	verdict_init(&s->tenant_verdict);
+	s->tenant = NULL;
 	if (check_files(dir, &config->mem, s, err)) {
 		snapshot_release(s);
 		return -1;

@@ -21,6 +21,7 @@ static const struct cli_option options[] = {
 	{ "found", 0, NULL,
 	  "what adopted accounts had and no rule wants; with --yes-to FILE, what may go" },
 	{ "all", 'a', NULL, "show everybody" },
+	{ "from", 0, "DIR", "read this snapshot in place of directory and tenant" },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -15,7 +15,7 @@ static const struct cli_option options[] = {
 	{ "probe", 0, NULL,
 	  "with --online: find out on scratch users what a SCIM service does its own way" },
 	{ "permissions", 0, NULL, "list the permissions that the client needs for these rules" },
-	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
+	{ "from", 0, "DIR", "read this snapshot in place of directory and tenant" },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -12,6 +12,7 @@
 static const struct cli_option options[] = {
 	{ "offline", 0, NULL, "do not ask the tenant: stop after what the rules want" },
 	{ "all", 'a', NULL, "in the text: each part of each expression with its value" },
+	{ "from", 0, "DIR", "read this snapshot in place of directory and tenant" },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -19,7 +19,7 @@ static const struct cli_option options[] = {
 	{ "rules", 0, "FILE", "these rules instead of those in the settings; may be repeated" },
 	{ "against", 0, "FILE",
 	  "compare the rules with these: who would get something else; the tenant is not asked" },
-	{ "from", 0, "DIR", "read this snapshot in the directory's place" },
+	{ "from", 0, "DIR", "read this snapshot in place of directory and tenant" },
 	{ NULL, 0, NULL, NULL },
 };
 

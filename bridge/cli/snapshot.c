@@ -7,6 +7,7 @@
 
 static const struct cli_option options[] = {
 	{ "attribute", 0, "NAME", "also this attribute, which the rules do not use; may be repeated" },
+	{ "no-tenant", 0, NULL, "leave the tenant out: --from DIR asks the real one then" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -27,20 +28,32 @@ static int make_layout(const struct run *run, const struct cli_args *args, struc
 	return 0;
 }
 
-static void print_sums(const struct snapshot_sums *sums, const char *dir, bool json)
+static void print_reasons(const struct verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
+		printf("  %s\n", verdict->reasons[i]);
+}
+
+static void print_sums(const struct snapshot_sums *sums, const char *dir, bool tenant,
+		       bool json)
 {
 	const struct verdict *verdict = &sums->verdict;
 
 	if (json) {
 		printf("{\"schema\":\"dirbridge.snapshotTaken/1\",\"people\":%zu,\"groups\":%zu,"
-		       "\"complete\":%s}\n", sums->people, sums->groups,
-		       verdict->complete ? "true" : "false");
+		       "\"accounts\":%zu,\"complete\":%s}\n", sums->people, sums->groups,
+		       sums->accounts,
+		       verdict->complete && sums->tenant.complete ? "true" : "false");
 		return;
 	}
 	printf("%s: %zu people, %zu groups, %s\n", dir, sums->people, sums->groups,
 	       verdict->complete ? "read completely" : "NOT read completely");
-	for (size_t i = 0; i < verdict->reason_count && i < VERDICT_REASONS_MAX; i++)
-		printf("  %s\n", verdict->reasons[i]);
+	print_reasons(verdict);
+	if (!tenant)
+		return;
+	printf("%s: %zu accounts of the tenant, %s\n", dir, sums->accounts,
+	       sums->tenant.complete ? "read completely" : "NOT read completely");
+	print_reasons(&sums->tenant);
 }
 
 static enum exit_code take(struct run *run, const struct cli_args *args)
@@ -53,16 +66,18 @@ static enum exit_code take(struct run *run, const struct cli_args *args)
 
 	if (!status)
 		status = directory_open(run->config, run->clock, &run->directory, &err);
+	if (!status && !cli_flag(args, "no-tenant"))
+		status = tenant_open(run->config, run->clock, &run->rng, &run->tenant, &err);
 	if (!status)
-		status = snapshot_write(dir, run->config, run->directory, &layout, run->time_s,
-					&sums, &err);
+		status = snapshot_write(dir, run->config, run->directory, &layout, run->tenant,
+					run->time_s, &sums, &err);
 	layout_release(&layout);
 	if (status) {
 		cli_say_error(&err);
 		return exit_code_of(&err);
 	}
-	print_sums(&sums, dir, args->json);
-	return sums.verdict.complete ? EXIT_DONE : EXIT_PARTLY;
+	print_sums(&sums, dir, run->tenant != NULL, args->json);
+	return sums.verdict.complete && sums.tenant.complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
 static int run_command(const struct cli_command *self, int argc, char **argv)
@@ -89,11 +104,12 @@ const struct cli_command cli_snapshot = {
 	.operands = "DIR",
 	.operands_min = 1,
 	.operands_max = 1,
-	.summary = "Stores what the directory shows in a new folder, to be read offline.",
+	.summary = "Stores what directory and tenant show in a new folder, to be read offline.",
 	.help = "People and groups that the searches of the settings find, with the attributes that\n"
-		"the rules use. plan --from DIR reads it in the directory's place. It holds\n"
-		"personal data: only its owner may read it. Exit 5: the read was not complete,\n"
-		"and whoever reads the snapshot is told so.",
+		"the rules use, and all that the tenant holds. --from DIR of check, plan and explain\n"
+		"reads it in their place, without network; dirbridge-sandbox --data DIR/tenant.jsonl\n"
+		"makes a tenant of it to rehearse on. It holds personal data: only its owner may read\n"
+		"it. Exit 5: a read was not complete, and whoever reads the snapshot is told so.",
 	.options = options,
 	.run = run_command,
 };

@@ -129,3 +129,25 @@ const char *account_text(const struct account *account, enum scim_attr attr)
 			return account->fields[i].value;
 	return NULL;
 }
+
+uint32_t present_add(struct present *present, const struct account *account)
+{
+	const char *user_name = account_text(account, SCIM_ATTR_USER_NAME);
+	uint32_t index = (uint32_t)present->accounts.count;
+	uint64_t before;
+	char *lower;
+
+	vec_push(&present->accounts, *account);
+	map_set(&present->by_id, slice_str(account->id), index);
+	present->verdict.count++;
+	if (!user_name)
+		return index;
+	lower = arena_strdup(&present->mem, user_name);
+	text_lower(lower, strlen(lower));
+	/* Deleted accounts give way to others. */
+	if (!map_get(&present->by_user_name, slice_str(lower), &before) ||
+	    (account->state != ACCOUNT_DELETED &&
+	     present->accounts.items[before].state == ACCOUNT_DELETED))
+		map_set(&present->by_user_name, slice_str(lower), index);
+	return index;
+}

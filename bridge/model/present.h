@@ -103,6 +103,11 @@ struct present {
 
 void present_init(struct present *present);
 void present_release(struct present *present);
+/*
+ * Add an account (its texts and lists are borrowed) whose id is not there yet, with its login
+ * name. Returns its index.
+ */
+uint32_t present_add(struct present *present, const struct account *account);
 /* Value of a field, or NULL. */
 const char *account_text(const struct account *account, enum scim_attr attr);
 

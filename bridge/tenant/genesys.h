@@ -152,6 +152,9 @@ int genesys_read_external_ids(struct tenant *tenant, struct present *present,
 int genesys_read_deleted(struct tenant *tenant, const char *const *user_names, size_t count,
 			 struct present *present, struct err *err);
 
+/* genesys_catalogue.c: can who has "authorization:grant:add" hand out rights? */
+bool genesys_permission_privileged(struct slice permission);
+
 /* genesys_check.c */
 void genesys_check(struct tenant *tenant, const struct tenant_look *look,
 		   struct findings *findings);

@@ -68,8 +68,7 @@ static bool read_policy(struct json_in *in)
 	return policy_privileged(&policy);
 }
 
-/* "authorization:grant:add" */
-static bool permission_privileged(struct slice text)
+bool genesys_permission_privileged(struct slice text)
 {
 	const char *end = text.data + text.len;
 	const char *a = memchr(text.data, ':', text.len), *b;
@@ -97,7 +96,7 @@ static bool read_permissions(struct json_in *in, bool policies)
 		if (policies)
 			privileged |= read_policy(in);
 		else if (json_opt_text(in, &text) && text.len)
-			privileged |= permission_privileged(text);
+			privileged |= genesys_permission_privileged(text);
 	}
 	return privileged;
 }
