@@ -135,7 +135,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		if (args.json)
 			printf("{\"schema\":\"dirbridge.check/1\",\"ok\":false}\n");
 	} else if (cli_flag(&args, "permissions")) {
-		check_permissions(&run, args.json);
+		code = check_permissions(&run, args.json);
 	} else {
 		code = check(&run, &args);
 	}

@@ -28,7 +28,10 @@ struct check_report {
 void check_report_text(const struct check_report *report);
 void check_report_json(const struct check_report *report);
 
-/* check --permissions: what the client must be allowed to do for these rules. */
-void check_permissions(const struct run *run, bool json);
+/*
+ * check --permissions: what the client must be allowed to do for these rules. EXIT_USAGE for
+ * a SCIM service: what its tokens may do is its own affair.
+ */
+enum exit_code check_permissions(const struct run *run, bool json);
 
 #endif

@@ -222,7 +222,7 @@ static void put_needs(const struct access_need *needs, size_t count)
 	buf_release(&text);
 }
 
-void check_permissions(const struct run *run, bool json)
+enum exit_code check_permissions(const struct run *run, bool json)
 {
 	struct rules_uses uses = rules_uses(run->rules);
 	struct access_use use = { uses.kinds, uses.attrs, true };
@@ -237,4 +237,5 @@ void check_permissions(const struct run *run, bool json)
 		put_needs(needs, count);
 	else
 		print_needs(needs, count);
+	return EXIT_DONE;
 }

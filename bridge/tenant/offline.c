@@ -47,7 +47,9 @@ struct filter {
 static void filter_init(struct filter *f, const struct catalogue *cat,
 			const struct tenant_need *need, struct arena *mem)
 {
-	*f = (struct filter){ .some = need->whom != NULL };
+	const struct tenant_whom *whom = need->whom;
+
+	*f = (struct filter){ .some = whom != NULL };
 	f->queues = arena_array(mem, cat->kinds[CAT_QUEUE].items.count + 1, sizeof(bool));
 	f->divisions = arena_array(mem, cat->kinds[CAT_DIVISION].items.count + 1, sizeof(bool));
 	for (unsigned i = 0; i < need->queue_count; i++)
@@ -59,8 +61,8 @@ static void filter_init(struct filter *f, const struct catalogue *cat,
 			f->divisions[need->grant_divisions[i]] = true;
 	for (size_t i = 0; i < need->account_count; i++)
 		map_set(&f->ids, slice_str(need->account_ids[i]), 1);
-	for (size_t i = 0; f->some && i < need->whom->user_name_count; i++) {
-		char *lower = arena_strdup(mem, need->whom->user_names[i]);
+	for (size_t i = 0; whom && i < whom->user_name_count; i++) {
+		char *lower = arena_strdup(mem, whom->user_names[i]);
 
 		text_lower(lower, strlen(lower));
 		map_set(&f->names, slice_str(lower), 1);

@@ -156,7 +156,7 @@ static const struct row {
 	struct words words[WORDS_MAX];
 	bool everywhere; /* roles are given in "*" */
 } rows[] = {
-	{ "all is well", { { NULL } }, FINDING_GOOD,
+	{ "all is well", { { NULL, 0, NULL } }, FINDING_GOOD,
 	  { { FINDING_GOOD, "organization \"Acme\"; it lives 1440 minutes" },
 	    { FINDING_GOOD, "all permissions that these rules need" },
 	    { FINDING_GOOD, "none of 2 OAuth clients" },

@@ -10,7 +10,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/dirbridge-test.XXXXXX")
 trap 'sandbox_stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-passed=0 failed=0 skipped=0
+passed=0 failed=0
 
 report() { # NAME GOOD
 	if [ "$2" = yes ]; then
@@ -74,7 +74,7 @@ cat >"$work/rules.yaml" <<-'X'
 	      - roles: [{role: Agent, division: "Site ${entry.l}"}]
 	      - skills: {"${entry.title}": 3}
 X
-# tenant ROLE-LINES: home and two sites, a skill, and the client's roles
+# tenant LINE...: home and two sites, a skill, and these lines
 tenant() {
 	cat <<-X
 		{"kind":"division","id":"d0","name":"Home","home":true}
@@ -83,7 +83,6 @@ tenant() {
 		{"kind":"role","id":"r0","name":"employee"}
 		{"kind":"role","id":"r1","name":"Agent"}
 		{"kind":"skill","id":"s1","name":"Billing"}
-		{"kind":"client","id":"bridge","secret":"not-to-be-seen","name":"dirbridge"}
 	X
 	printf '%s\n' "$@"
 }
@@ -132,7 +131,14 @@ all='"authorization:role:view","authorization:grant:view","authorization:grant:a
 all=$all',"routing:skill:view","routing:skill:assign","routing:queue:view"'
 all=$all',"directory:user:view","directory:user:add","directory:user:edit","directory:group:edit","oauth:client:view"'
 role() { echo "{\"kind\":\"role\",\"id\":\"$1\",\"name\":\"Bridge $1\",\"permissions\":[$2]}"; }
-grant() { echo "{\"kind\":\"grant\",\"subject\":\"bridge\",\"role\":\"$1\",\"division\":\"$2\"}"; }
+# client DIVISION...: the client has the role b in these
+client() {
+	local roles='' division
+	for division; do
+		roles="$roles${roles:+,}{\"role\":\"b\",\"division\":\"$division\"}"
+	done
+	echo '{"kind":"client","id":"bridge","secret":"not-to-be-seen","name":"dirbridge","roles":['"$roles]}"
+}
 start() {
 	sandbox_stop
 	tenant "$@" >"$work/tenant.jsonl"
@@ -140,7 +146,7 @@ start() {
 	write_down
 }
 
-start "$(role b "$all")" "$(grant b '*')"
+start "$(role b "$all")" "$(client '*')"
 expect "a name that an expression made" 0 'warning +name: .*skill "Biling" is not in the tenant; nearest: "Billing"; 1 of the people' check --online
 says "who does not get it" 'uid=bob'
 says "the names in the rules are there" 'every name in the rules is there'
@@ -156,19 +162,26 @@ expect "a name that stands in the rules" 2 'role "Agnet" is not in the tenant; n
 says "and the rest is looked at all the same" 'token|permission'
 sed -i 's/role: Agnet/role: Agent/' "$work/rules.yaml"
 
-if ! grep -Eq 'permissions could not be looked at' "$work/out"; then
-	expect "all is held" 0 'good +permission: all permissions' check --online
-	start "$(role b "${all/,\"routing:skill:assign\"/}")" "$(grant b '*')"
-	expect "a permission is missing" 1 'failed +permission: routing:skill:assign is missing; needed for: skills of one person' check --online
-	start "$(role b "$all")" "$(grant b d0)" "$(grant b d1)"
-	expect "a division is not seen" 4 'refused +permission: .* no authorization:grant:view in "Site Ulm"' check --online
-	says "nor its people" 'no directory:user:view in "Site Ulm"'
-	start
-	expect "no role at all" 4 'does not see what it must judge' check --online
-else
-	skipped=$((skipped + 4))
-	echo "skip permissions: this sandbox does not tell a client's grants"
-fi
+expect "all is held" 0 'good +permission: all permissions' check --online
+start "$(role b "${all/,\"routing:skill:assign\"/}")" "$(client '*')"
+expect "a permission is missing" 1 'failed +permission: routing:skill:assign is missing; needed for: skills of one person' check --online
+start "$(role b "$all")" "$(client d0 d1)"
+expect "a division is not seen" 4 'refused +permission: .* no authorization:grant:view in "Site Ulm"' check --online
+says "nor its people" 'no directory:user:view in "Site Ulm"'
+start "$(role b '"directory:user:view"')" "$(client '*')"
+expect "a catalogue that may not be read" 4 '403 .*the client needs authorization:role:view there; dirbridge check --online names all' check --online
+says "all that is missing is named" 'failed +permission: authorization:grant:add is missing'
+expect "a plan is told where to look" 1 'dirbridge check --online names all that is missing' plan
+start "$(role b "$all")" "$(client)"
+expect "no role at all" 4 'does not see what it must judge' check --online
 
-echo "$passed passed, $failed failed, $skipped skipped"
+# --- limits, other writers ---------------------------------------------------------------
+start "$(role b "$all")" "$(client '*')" \
+	'{"kind":"role","id":"rs","name":"SCIM Integration"}' \
+	'{"kind":"client","id":"okta","secret":"not-to-be-seen","name":"Okta","roles":[{"role":"rs","division":"*"}]}'
+expect "another SCIM client" 0 'warning +writers: another OAuth client looks like SCIM provisioning: "Okta", with the role "SCIM Integration"' check --online
+sed -i 's/  client_id: bridge/&\n  rate: 900/' "$work/dirbridge.yaml"
+expect "a rate that the tenant does not allow" 0 'warning +limit: the tenant allows this client 300 calls a minute, target.rate is 900' check --online
+
+echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
