@@ -24,6 +24,8 @@
 #ifndef BRIDGE_TENANT_TENANT_FILE_H
 #define BRIDGE_TENANT_TENANT_FILE_H
 
+#include <stdio.h>
+
 #include "bridge/model/present.h"
 #include "bridge/tenant/tenant.h"
 
@@ -46,6 +48,9 @@ struct tenant_file_names {
  */
 int tenant_file_read(const char *path, const struct tenant_file_names *names,
 		     struct present *present, struct err *err);
+/* The same of an open file, which is read from its beginning, twice. */
+int tenant_file_parse(FILE *file, const char *where, const struct tenant_file_names *names,
+		      struct present *present, struct err *err);
 
 /*
  * A tenant that is such a file: read as the real one is, never written to. `verdict` is

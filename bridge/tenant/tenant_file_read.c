@@ -485,15 +485,12 @@ static void hand_out(struct reader *r)
 	}
 }
 
-int tenant_file_read(const char *path, const struct tenant_file_names *names,
-		     struct present *present, struct err *err)
+int tenant_file_parse(FILE *file, const char *where, const struct tenant_file_names *names,
+		      struct present *present, struct err *err)
 {
-	struct reader r = { .path = path, .names = names, .present = present };
-	FILE *file = fopen(path, "re");
+	struct reader r = { .path = where, .names = names, .present = present };
 	int status;
 
-	if (!file)
-		return err_set(err, ERR_IO, "cannot read %s: %s", path, strerror(errno));
 	arena_init(&r.line);
 	arena_init(&r.ids);
 	status = read_pass(&r, file, false, err);
@@ -503,11 +500,23 @@ int tenant_file_read(const char *path, const struct tenant_file_names *names,
 		settle_pending(&r);
 		hand_out(&r);
 	}
-	fclose(file);
 	vec_release(&r.pending);
 	vec_release(&r.holdings);
 	map_release(&r.texts);
 	arena_release(&r.line);
 	arena_release(&r.ids);
+	return status;
+}
+
+int tenant_file_read(const char *path, const struct tenant_file_names *names,
+		     struct present *present, struct err *err)
+{
+	FILE *file = fopen(path, "re");
+	int status;
+
+	if (!file)
+		return err_set(err, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+	status = tenant_file_parse(file, path, names, present, err);
+	fclose(file);
 	return status;
 }
