@@ -76,6 +76,7 @@ static const struct {
 	{ API_UNITS, WFM "/managementunits?pageNumber=2" },
 	{ API_WORK_PLANS, WFM "/managementunits/mu1/workplans?pageSize=5" },
 	{ API_SUBJECT_ME, AUTHZ "/subjects/me?x=1" },
+	{ API_SUBJECT, AUTHZ "/subjects/u1?x=1" },
 	{ API_OAUTH_CLIENT, "/api/v2/oauth/clients/c?expand=x" },
 	{ API_OAUTH_CLIENTS, "/api/v2/oauth/clients?pageSize=5" },
 	{ API_LIMITS, "/api/v2/organizations/limits/namespaces/scim?x=1" },
