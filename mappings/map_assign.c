@@ -96,8 +96,9 @@ static int division_of(struct mapper *m, const struct assign_rule *rule, const c
 	if (rule->division.count == 0)
 		return 1;
 	if (template_multivalued(&rule->division, m->entry))
-		return err_set(err, ERR_EVAL, "the role's division comes from an attribute with "
-			       "several values; the rule must choose one");
+		return err_set(err, ERR_EVAL, "the %s comes from an attribute with several values; "
+			       "the rule must choose one", rule->kind == ASSIGN_WORK_PLAN
+			       ? "work plan's unit" : "role's division");
 	switch (template_eval(&rule->division, &m->act, m->scratch, ret, &value, err)) {
 	case TEMPLATE_TEXT:
 		return 1;
@@ -106,7 +107,9 @@ static int division_of(struct mapper *m, const struct assign_rule *rule, const c
 			       cel_type_name(value.type));
 	case TEMPLATE_ABSENT:
 		map_problem(m, PROBLEM_NOTE, rule->kind, rule->origin,
-			    "a role is not granted: its division is not stated for this person");
+			    rule->kind == ASSIGN_WORK_PLAN
+				    ? "a work plan is not given: its unit is not stated for this person"
+				    : "a role is not granted: its division is not stated for this person");
 		return 0;
 	default:
 		return -1;
@@ -278,6 +281,19 @@ static int assignment_order(const void *a, const void *b)
 	return (x->level > y->level) - (x->level < y->level);
 }
 
+/* A person is in one unit and has one work plan: two of them can not be chosen between. */
+static void refuse_several(struct mapper *m)
+{
+	for (unsigned i = 1; i < m->assign_count; i++) {
+		const struct assignment *a = &m->assigns[i - 1], *b = &m->assigns[i];
+
+		if (a->kind == b->kind && assign_kind_single(b->kind))
+			map_problem(m, PROBLEM_KIND, b->kind, b->origin,
+				    "the %s is left as it is: the rules state \"%s\" and \"%s\"",
+				    assign_kind_name(b->kind), a->name, b->name);
+	}
+}
+
 /* Sort; of the same assignment with several levels the highest stays, and that is said. */
 void map_finish_assigns(struct mapper *m)
 {
@@ -308,5 +324,6 @@ void map_finish_assigns(struct mapper *m)
 	}
 	m->assigns = kept;
 	m->assign_count = count;
+	refuse_several(m);
 }
 

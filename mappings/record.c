@@ -13,7 +13,8 @@ const char *own_name(enum own own)
 
 const char *assign_kind_name(enum assign_kind kind)
 {
-	static const char *const names[] = { "role", "skill", "language", "group", "queue" };
+	static const char *const names[] = { "role", "skill", "language", "group", "queue",
+					     "team", "unit", "work plan" };
 
 	return kind < ASSIGN_KIND_COUNT ? names[kind] : "?";
 }

@@ -26,8 +26,16 @@ enum assign_kind {
 	ASSIGN_LANGUAGE, /* name + level */
 	ASSIGN_GROUP,
 	ASSIGN_QUEUE,
+	ASSIGN_TEAM,
+	ASSIGN_UNIT,      /* management unit; a person is in one at most */
+	ASSIGN_WORK_PLAN, /* name + unit in `division`; one at most */
 	ASSIGN_KIND_COUNT,
 };
+/* Kinds of which a person has one at most: what is wanted takes the place of what is there. */
+static inline bool assign_kind_single(enum assign_kind kind)
+{
+	return kind == ASSIGN_UNIT || kind == ASSIGN_WORK_PLAN;
+}
 /* "role", "skill", ... */
 const char *assign_kind_name(enum assign_kind kind);
 
@@ -43,7 +51,7 @@ struct record_field {
 struct assignment {
 	enum assign_kind kind;
 	const char *name;     /* as written or computed */
-	const char *division; /* of a role: name, "*" = all, NULL = Home */
+	const char *division; /* of a role: name, "*" = all, NULL = Home; of a work plan: the unit */
 	double level;         /* of a skill or language: 0..5 */
 	bool literal;         /* name and division stand in the rule as they are */
 	enum own own;

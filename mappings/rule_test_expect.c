@@ -20,7 +20,8 @@ const char *rule_test_kind_key(enum assign_kind kind)
 	static const char *const keys[ASSIGN_KIND_COUNT] = {
 		[ASSIGN_ROLE] = "roles",   [ASSIGN_SKILL] = "skills",
 		[ASSIGN_GROUP] = "groups", [ASSIGN_LANGUAGE] = "languages",
-		[ASSIGN_QUEUE] = "queues",
+		[ASSIGN_QUEUE] = "queues", [ASSIGN_TEAM] = "teams",
+		[ASSIGN_UNIT] = "unit",    [ASSIGN_WORK_PLAN] = "work_plan",
 	};
 
 	return keys[kind];
@@ -195,6 +196,25 @@ static int read_role_map(struct reader *r, const struct yaml_node *node,
 	return 0;
 }
 
+static int read_plan_map(struct reader *r, const struct yaml_node *node,
+			 struct expect_assign *ret)
+{
+	const struct yaml_node *plan = node->type == YAML_MAP ? yaml_get(node, "plan") : NULL;
+	const struct yaml_node *unit = node->type == YAML_MAP ? yaml_get(node, "unit") : NULL;
+	struct expect_text text;
+
+	if (!plan || !unit)
+		return complain(r, node, "a work plan is {unit: ..., plan: ...}");
+	if (rule_test_check_keys(node, RULE_PLACE_EXPECT_PLAN, r->diags) ||
+	    read_text(r, plan, "plan", &text))
+		return -1;
+	ret->name = text.text;
+	if (read_text(r, unit, "unit", &text))
+		return -1;
+	ret->division = text.text;
+	return 0;
+}
+
 static int read_name(struct reader *r, const struct yaml_node *node, enum assign_kind kind,
 		     struct expect_assign *ret)
 {
@@ -203,6 +223,8 @@ static int read_name(struct reader *r, const struct yaml_node *node, enum assign
 	ret->at = node;
 	if (kind == ASSIGN_ROLE && node->type == YAML_MAP)
 		return read_role_map(r, node, ret);
+	if (kind == ASSIGN_WORK_PLAN)
+		return read_plan_map(r, node, ret);
 	if (read_text(r, node, rule_test_kind_key(kind), &text))
 		return -1;
 	ret->name = text.text;

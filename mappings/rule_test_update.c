@@ -185,8 +185,10 @@ static void put_assign(struct arena *mem, const struct assignment *got, struct o
 		add_bare(mem, kind, got->name, arena_printf(mem, "%g", got->level));
 	} else if (got->division) {
 		role = add_map(mem, kind, NULL);
-		add_text(mem, role, "role", got->name);
-		add_text(mem, role, "division", got->division);
+		bool plan = got->kind == ASSIGN_WORK_PLAN;
+
+		add_text(mem, role, plan ? "plan" : "role", got->name);
+		add_text(mem, role, plan ? "unit" : "division", got->division);
 	} else {
 		add_text(mem, kind, NULL, got->name);
 	}

@@ -203,9 +203,11 @@ static void each_literal_of(const struct people_block *block,
 		for (unsigned r = 0; r < block->items[i].count; r++) {
 			const struct assign_rule *rule = &block->items[i].rules[r];
 
-			if (rule->name.literal)
+			/* Which plans there are is known once their unit is. */
+			if (rule->name.literal && rule->kind != ASSIGN_WORK_PLAN)
 				fn(ctx, rule->kind, rule->name.literal, rule->origin);
-			if (rule->division.literal && strcmp(rule->division.literal, "*") != 0)
+			if (rule->kind != ASSIGN_WORK_PLAN && rule->division.literal &&
+			    strcmp(rule->division.literal, "*") != 0)
 				fn(ctx, ASSIGN_KIND_COUNT, rule->division.literal,
 				   rule->division.origin);
 		}

@@ -111,6 +111,29 @@ static int load_role(struct rules_loader *load, const struct yaml_node *node,
 	return 0;
 }
 
+/* {unit, plan}: the person's unit, and the plan that the unit has. */
+static int load_work_plan(struct rules_loader *load, const struct yaml_node *node,
+			  const char *rule, struct assign_list *assigns)
+{
+	struct assign_rule unit = { .kind = ASSIGN_UNIT }, plan = { .kind = ASSIGN_WORK_PLAN };
+	const struct yaml_node *name, *in;
+
+	if (node->type != YAML_MAP)
+		return rules_complain(load, node, "%s: {unit: ..., plan: ...} is expected here", rule);
+	if (!rules_check_map(load, node, rule, RULE_PLACE_WORK_PLAN))
+		return -1;
+	name = rules_get(node, RULE_PLACE_WORK_PLAN, "plan");
+	in = rules_get(node, RULE_PLACE_WORK_PLAN, "unit");
+	if (load_name(load, in, rule, &unit.name) || load_name(load, name, rule, &plan.name) ||
+	    template_load(load, in, rule, &plan.division))
+		return -1;
+	unit.origin = unit.name.origin;
+	plan.origin = plan.name.origin;
+	vec_push(&assigns->list, unit);
+	vec_push(&assigns->list, plan);
+	return 0;
+}
+
 /* roles, groups and queues: a list of names (or one name, or an expression for a list). */
 static int load_names(struct rules_loader *load, enum assign_kind kind,
 		      const struct yaml_node *node, const char *rule,
@@ -214,6 +237,11 @@ static int load_kinds(struct rules_loader *load, const struct yaml_node *node,
 			continue;
 		item->kinds |= (uint8_t)(1u << kind);
 		snprintf(what, sizeof(what), "%s.%s", rule, key);
+		if (kind == ASSIGN_WORK_PLAN) {
+			item->kinds |= (uint8_t)(1u << ASSIGN_UNIT);
+			status |= load_work_plan(load, names, what, &assigns);
+			continue;
+		}
 		if (names->type == YAML_MAP
 			    ? load_levels(load, kind, names, what, &assigns)
 			    : load_names(load, kind, names, what, &assigns))
@@ -255,7 +283,8 @@ static int load_item(struct rules_loader *load, const char *rule, const struct y
 		cel_env_undeclare(load->rules->env, 1);
 	if (!item->kinds && !status)
 		status = rules_complain(load, node, "%s assigns nothing; it wants roles, skills, "
-					"languages, groups or queues", rule);
+					"languages, groups, queues, teams, unit or "
+					"work_plan", rule);
 	return status;
 }
 

@@ -165,7 +165,8 @@ const char *rules_kind_key(enum assign_kind kind)
 	static const char *const keys[ASSIGN_KIND_COUNT] = {
 		[ASSIGN_ROLE] = "roles",   [ASSIGN_SKILL] = "skills",
 		[ASSIGN_GROUP] = "groups", [ASSIGN_LANGUAGE] = "languages",
-		[ASSIGN_QUEUE] = "queues",
+		[ASSIGN_QUEUE] = "queues", [ASSIGN_TEAM] = "teams",
+		[ASSIGN_UNIT] = "unit",    [ASSIGN_WORK_PLAN] = "work_plan",
 	};
 
 	return keys[kind];

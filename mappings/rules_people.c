@@ -204,6 +204,7 @@ static void set_match(const struct draft *draft, struct people_block *block)
 static void set_own(const struct draft *draft, struct people_block *block)
 {
 	memset(block->own, OWN_MERGE, sizeof(block->own));
+	block->own[ASSIGN_UNIT] = block->own[ASSIGN_WORK_PLAN] = OWN_MANAGE;
 	for (size_t i = 0; i < draft->owns.count; i++) {
 		const struct draft_own *own = &draft->owns.items[i];
 

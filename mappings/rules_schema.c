@@ -532,6 +532,12 @@ static void put_type(struct json_out *out, enum rule_type type)
 	case RULE_ROLES:
 		put_roles(out, RULE_PLACE_ROLE, true);
 		break;
+	case RULE_PLAN:
+		ref_place(out, RULE_PLACE_WORK_PLAN);
+		break;
+	case RULE_EXPECT_PLANS:
+		put_list_of(out, RULE_PLACE_EXPECT_PLAN, 0, 1);
+		break;
 	case RULE_EXPECT_ROLES:
 		put_roles(out, RULE_PLACE_EXPECT_ROLE, false);
 		break;
