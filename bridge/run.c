@@ -366,6 +366,26 @@ static int open_tenant(struct run *run, struct err *err)
 	return tenant_open(run->config, run->clock, &run->rng, &run->tenant, err);
 }
 
+static void note_kind(void *ctx, enum assign_kind kind, origin_id origin)
+{
+	(void)origin;
+	*(unsigned *)ctx |= 1u << kind;
+}
+
+/* Kinds that the rules may give, or that we gave once. */
+static unsigned kinds_spoken_of(const struct run *run)
+{
+	unsigned kinds = 0;
+
+	rules_each_assign(run->rules, note_kind, &kinds);
+	for (size_t i = 0; i < run->input.recorded_count; i++)
+		for (unsigned h = 0; h < run->input.recorded[i].held_count; h++)
+			kinds |= 1u << run->input.recorded[i].held[h].kind;
+	for (size_t i = 0; i < run->part.held_count; i++)
+		kinds |= 1u << run->part.held[i].kind;
+	return kinds;
+}
+
 enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
 {
 	struct diags diags = { 0 };
@@ -376,6 +396,8 @@ enum exit_code run_read_catalogue(struct run *run, struct tenant_need *ret_need)
 		return failed(&err);
 	if (run->progress)
 		run->tenant->progress = on_tenant_progress;
+	run->present.kinds = kinds_spoken_of(run);
+	run->present.time_s = run->time_s;
 	if (run->tenant->ops->read_catalogue(run->tenant, &run->present, &err))
 		code = failed(&err);
 	if (run->progress)

@@ -57,6 +57,15 @@ static enum assign_kind step_assigns(const struct step *step)
 	case STEP_QUEUE_ADD:
 	case STEP_QUEUE_REMOVE:
 		return ASSIGN_QUEUE;
+	case STEP_TEAM_ADD:
+	case STEP_TEAM_REMOVE:
+		return ASSIGN_TEAM;
+	case STEP_UNIT_SET:
+	case STEP_UNIT_REMOVE:
+		return ASSIGN_UNIT;
+	case STEP_WORK_PLAN_SET:
+	case STEP_WORK_PLAN_REMOVE:
+		return ASSIGN_WORK_PLAN;
 	default:
 		return ASSIGN_KIND_COUNT;
 	}
@@ -66,7 +75,8 @@ static bool step_removes(const struct step *step)
 {
 	return step->kind == STEP_REVOKE || step->kind == STEP_SKILL_REMOVE ||
 	       step->kind == STEP_LANGUAGE_REMOVE || step->kind == STEP_GROUP_REMOVE ||
-	       step->kind == STEP_QUEUE_REMOVE;
+	       step->kind == STEP_QUEUE_REMOVE || step->kind == STEP_TEAM_REMOVE ||
+	       step->kind == STEP_UNIT_REMOVE || step->kind == STEP_WORK_PLAN_REMOVE;
 }
 
 static void keep_held(struct applier *ap, const struct step *step, enum state_forget how)
@@ -311,11 +321,24 @@ static void settle_accepted(struct applier *ap)
 				       confirmed, &err))
 		why = arena_strdup(ap->mem, err_format(&err, text, sizeof(text)));
 	for (size_t i = 0; i < count; i++) {
+		uint32_t index = ap->accepted.items[i];
+
 		if (confirmed[i])
-			settle_step(ap, ap->accepted.items[i], OUTCOME_DONE, NULL);
+			settle_step(ap, index, OUTCOME_DONE, NULL);
 		else
-			ap->result->errors[ap->accepted.items[i]] = why;
+			ap->result->errors[index] = why;
+		/* A work plan is one of the unit that the person must be in by then. */
+		if (!confirmed[i] && ap->plan->steps.items[index].kind == STEP_UNIT_SET)
+			ap->blocked[ap->plan->steps.items[index].person] = 1;
 	}
+	ap->accepted.count = 0;
+}
+
+/* Unit before work plan, each awaited (invariant 6). */
+static bool awaits_units(const struct applier *ap, unsigned wave)
+{
+	return wave == step_row(STEP_WORK_PLAN_SET)->wave && ap->plan->counts[STEP_WORK_PLAN_SET] &&
+	       ap->plan->counts[STEP_UNIT_SET];
 }
 
 static const char *why_not_sent(const struct applier *ap, uint32_t index, bool aborted)
@@ -377,8 +400,11 @@ int apply_plan(const struct apply *apply, struct arena *mem, struct apply_result
 		goto out;
 	}
 	for (unsigned wave = 0; plan->steps.count && wave < STEP_WAVES && !status && !*apply->stop;
-	     wave++)
+	     wave++) {
+		if (awaits_units(&ap, wave))
+			settle_accepted(&ap);
 		status = run_wave(&ap, wave, err);
+	}
 	if (!status && !*apply->stop)
 		settle_accepted(&ap);
 	ret_result->stopped = *apply->stop;

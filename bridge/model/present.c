@@ -11,6 +11,8 @@ const char *catalogue_kind_name(enum catalogue_kind kind)
 	static const char *const names[CAT_KIND_COUNT] = {
 		[CAT_ROLE] = "role",   [CAT_SKILL] = "skill", [CAT_LANGUAGE] = "language",
 		[CAT_GROUP] = "group", [CAT_QUEUE] = "queue", [CAT_DIVISION] = "division",
+		[CAT_TEAM] = "team",   [CAT_UNIT] = "management unit",
+		[CAT_WORK_PLAN] = "work plan",
 	};
 
 	assert(kind < CAT_KIND_COUNT);
@@ -46,6 +48,19 @@ uint32_t catalogue_by_name(const struct catalogue *cat, enum catalogue_kind kind
 	return map_get(&cat->kinds[kind].by_name, slice_str(name), &index) ?
 		       (uint32_t)index :
 		       ITEM_NONE;
+}
+
+uint32_t catalogue_work_plan(const struct catalogue *cat, uint32_t unit, const char *name)
+{
+	uint32_t found = ITEM_NONE;
+
+	for (size_t i = 0; i < cat->kinds[CAT_WORK_PLAN].items.count; i++) {
+		const struct catalogue_item *item = &cat->kinds[CAT_WORK_PLAN].items.items[i];
+
+		if (item->unit == unit && strcmp(item->name, name) == 0)
+			found = found == ITEM_NONE ? (uint32_t)i : ITEM_AMBIGUOUS;
+	}
+	return found;
 }
 
 uint32_t catalogue_by_id(const struct catalogue *cat, enum catalogue_kind kind, const char *id)

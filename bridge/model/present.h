@@ -23,6 +23,9 @@ enum catalogue_kind {
 	CAT_LANGUAGE = ASSIGN_LANGUAGE,
 	CAT_GROUP = ASSIGN_GROUP,
 	CAT_QUEUE = ASSIGN_QUEUE,
+	CAT_TEAM = ASSIGN_TEAM,
+	CAT_UNIT = ASSIGN_UNIT,
+	CAT_WORK_PLAN = ASSIGN_WORK_PLAN,
 	CAT_DIVISION = ASSIGN_KIND_COUNT,
 	CAT_KIND_COUNT,
 };
@@ -40,6 +43,7 @@ struct catalogue_item {
 	int64_t version;       /* of a group; 0 when not told */
 	int64_t member_count;  /* of a group or queue; -1 when not told */
 	bool home;             /* of a division */
+	uint32_t unit;         /* of a work plan: the management unit that has it */
 	bool privileged;       /* of a role: named in settings or carrying admin permissions */
 };
 
@@ -57,6 +61,8 @@ uint32_t catalogue_add(struct catalogue *cat, enum catalogue_kind kind,
 uint32_t catalogue_by_name(const struct catalogue *cat, enum catalogue_kind kind,
 			   const char *name);
 uint32_t catalogue_by_id(const struct catalogue *cat, enum catalogue_kind kind, const char *id);
+/* A work plan by its name in a unit: names repeat from unit to unit. */
+uint32_t catalogue_work_plan(const struct catalogue *cat, uint32_t unit, const char *name);
 const struct catalogue_item *catalogue_item(const struct catalogue *cat,
 					    enum catalogue_kind kind, uint32_t index);
 /* Name nearest to `name`, or NULL. */
@@ -68,7 +74,7 @@ void catalogue_release(struct catalogue *cat);
 struct held {
 	enum assign_kind kind;
 	uint32_t item;      /* catalogue index */
-	uint32_t division;  /* of a role: catalogue index or ITEM_ALL; else 0 */
+	uint32_t division;  /* of a role: catalogue index or ITEM_ALL; of a work plan: its unit; else 0 */
 	double level;       /* of a skill or language */
 };
 int held_cmp(const struct held *a, const struct held *b); /* kind, item, division */
@@ -91,6 +97,9 @@ struct account {
 struct present {
 	struct arena mem;
 	struct catalogue catalogue;
+	/* Set before the catalogue is read: bit per assign_kind that rules or the state speak of. */
+	unsigned kinds;
+	int64_t time_s;           /* the run's time, for what is asked by date; set before */
 	VEC(struct account) accounts;
 	struct map by_id;         /* account id -> index */
 	struct map by_user_name;  /* userName in lower case -> index; active and inactive ones

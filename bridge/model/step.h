@@ -33,7 +33,7 @@ enum step_kind {
 	STEP_KIND_COUNT,
 };
 
-#define STEP_WAVES 5
+#define STEP_WAVES 6
 
 struct step_row {
 	const char *name;
@@ -53,7 +53,9 @@ const struct step_row *step_row(enum step_kind kind);
  *   DIVISION                    item_id and name of the new division, old_text
  *   GRANT REVOKE                item_id and name of the role, division_id and division
  *   SKILL_* LANGUAGE_*          item_id, name, level (new), old_text (level before, NULL)
- *   GROUP_* QUEUE_*             item_id, name
+ *   GROUP_* QUEUE_* TEAM_*      item_id, name
+ *   UNIT_* WORK_PLAN_*          item_id, name, old_text = the name before; of a work plan
+ *                               division_id and division are its unit
  *   CREATE                      new_text = userName; the SET, DIVISION, SKILL_SET and
  *                               LANGUAGE_SET steps of that person ride in the same call
  */

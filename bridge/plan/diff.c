@@ -252,6 +252,10 @@ static struct step *add_assign_step(struct planner *p, enum step_kind kind,
 	step->name = item->name;
 	step->level = held->level;
 	step->origin = origin;
+	if (held->kind == ASSIGN_WORK_PLAN) {
+		step->division = catalogue_item(cat, CAT_UNIT, item->unit)->name;
+		step->division_id = catalogue_item(cat, CAT_UNIT, item->unit)->id;
+	}
 	if (held->kind == ASSIGN_ROLE) {
 		step->privileged = kind == STEP_GRANT &&
 				   (item->privileged || held->division == ITEM_ALL);
@@ -273,6 +277,9 @@ static const enum step_kind add_kinds[ASSIGN_KIND_COUNT] = {
 	[ASSIGN_LANGUAGE] = STEP_LANGUAGE_SET,
 	[ASSIGN_GROUP] = STEP_GROUP_ADD,
 	[ASSIGN_QUEUE] = STEP_QUEUE_ADD,
+	[ASSIGN_TEAM] = STEP_TEAM_ADD,
+	[ASSIGN_UNIT] = STEP_UNIT_SET,
+	[ASSIGN_WORK_PLAN] = STEP_WORK_PLAN_SET,
 };
 static const enum step_kind remove_kinds[ASSIGN_KIND_COUNT] = {
 	[ASSIGN_ROLE] = STEP_REVOKE,
@@ -280,6 +287,9 @@ static const enum step_kind remove_kinds[ASSIGN_KIND_COUNT] = {
 	[ASSIGN_LANGUAGE] = STEP_LANGUAGE_REMOVE,
 	[ASSIGN_GROUP] = STEP_GROUP_REMOVE,
 	[ASSIGN_QUEUE] = STEP_QUEUE_REMOVE,
+	[ASSIGN_TEAM] = STEP_TEAM_REMOVE,
+	[ASSIGN_UNIT] = STEP_UNIT_REMOVE,
+	[ASSIGN_WORK_PLAN] = STEP_WORK_PLAN_REMOVE,
 };
 
 static const char *level_text(struct planner *p, const struct held *held)
@@ -299,6 +309,8 @@ static void claim(struct planner *p, const struct subject *s, const struct held 
 	claim.held.level = held->level;
 	claim.held.item_id =
 		catalogue_item(cat, (enum catalogue_kind)held->kind, held->item)->id;
+	if (held->kind == ASSIGN_WORK_PLAN)
+		claim.held.division_id = catalogue_item(cat, CAT_UNIT, held->division)->id;
 	if (held->kind == ASSIGN_ROLE)
 		claim.held.division_id =
 			held->division == ITEM_ALL
@@ -362,7 +374,7 @@ static bool manages_item(const struct planner *p, const struct held *held)
 {
 	char key[40];
 
-	if (held->kind != ASSIGN_GROUP && held->kind != ASSIGN_QUEUE)
+	if (held->kind != ASSIGN_GROUP && held->kind != ASSIGN_QUEUE && held->kind != ASSIGN_TEAM)
 		return true;
 	snprintf(key, sizeof(key), "%d:%u", held->kind, held->item);
 	return map_get(&p->named, slice_str(key), NULL);
@@ -405,6 +417,52 @@ static uint8_t frozen_kinds(const struct record *record)
 		if (record->problems[i].scope == PROBLEM_KIND)
 			kinds |= (uint8_t)(1u << record->problems[i].what);
 	return kinds;
+}
+
+/* Of a kind of which one has one at most: what takes the place of what. */
+static void diff_single(struct planner *p, const struct subject *s,
+			const struct account *account, enum assign_kind kind)
+{
+	const struct held *wanted = NULL, *present = NULL;
+	const struct recorded_held *recorded = NULL;
+	const struct assignment *from = NULL;
+	enum own own = (enum own)s->record->own[kind];
+	struct step *step;
+
+	for (size_t i = 0; i < p->wanted.count; i++)
+		if (p->wanted.items[i].kind == kind) {
+			wanted = &p->wanted.items[i];
+			from = p->wanted_from.items[i];
+		}
+	for (unsigned i = 0; account && i < account->held_count; i++)
+		if (account->held[i].kind == kind)
+			present = &account->held[i];
+	for (size_t i = 0; i < p->recorded.count; i++) {
+		const struct held *was = &p->recorded.items[i];
+
+		if (was->kind != kind)
+			continue;
+		if (present && held_cmp(was, present) == 0)
+			recorded = p->recorded_from.items[i];
+		else if (!wanted || held_cmp(was, wanted) != 0) /* row 2 */
+			unwanted(p, s, NULL, p->recorded_from.items[i], own, false);
+	}
+	if (!wanted || (present && held_cmp(wanted, present) == 0)) {
+		if (wanted && (recorded ? recorded->tentative || recorded->found : s->new_link))
+			claim(p, s, present);
+		else if (!wanted && present)
+			unwanted(p, s, present, recorded, own,
+				 s->record->kinds_stated & (1u << kind));
+		return;
+	}
+	if (own == OWN_NEVER || (own == OWN_SEED && account) ||
+	    (own == OWN_MERGE && present && (!recorded || recorded->found)))
+		return;
+	step = add_assign_step(p, add_kinds[kind], wanted, from->origin);
+	step->old_text = present ? catalogue_item(&p->in->present->catalogue,
+						  (enum catalogue_kind)kind, present->item)->name
+				 : NULL;
+	step->drift = present && !recorded;
 }
 
 static void diff_kind(struct planner *p, const struct subject *s,
@@ -460,7 +518,10 @@ static void diff_assignments(struct planner *p, struct subject *s,
 		/* Not shown: the tenant's verdict has said so once, for everybody. */
 		if (account && (account->unknown_kinds & (1u << kind)))
 			continue;
-		diff_kind(p, s, account, kind);
+		if (assign_kind_single((enum assign_kind)kind))
+			diff_single(p, s, account, (enum assign_kind)kind);
+		else
+			diff_kind(p, s, account, kind);
 	}
 }
 

@@ -140,7 +140,7 @@ void plan_end(struct planner *p)
 /* Groups and queues that manage may speak of: those of any record or recorded one. */
 static void note_named(struct planner *p, const struct held *held)
 {
-	if (held->kind == ASSIGN_GROUP || held->kind == ASSIGN_QUEUE)
+	if (held->kind == ASSIGN_GROUP || held->kind == ASSIGN_QUEUE || held->kind == ASSIGN_TEAM)
 		map_set(&p->named, slice_str(arena_printf(p->mem, "%d:%u", held->kind, held->item)),
 			1);
 }
@@ -149,7 +149,8 @@ static bool any_manages(const struct plan_input *in)
 {
 	for (size_t i = 0; i < in->record_count; i++)
 		if (in->records[i]->own[ASSIGN_GROUP] == OWN_MANAGE ||
-		    in->records[i]->own[ASSIGN_QUEUE] == OWN_MANAGE)
+		    in->records[i]->own[ASSIGN_QUEUE] == OWN_MANAGE ||
+		    in->records[i]->own[ASSIGN_TEAM] == OWN_MANAGE)
 			return true;
 	return false;
 }

@@ -33,11 +33,34 @@ static bool usable(uint32_t item)
 	return item != ITEM_NONE && item != ITEM_AMBIGUOUS;
 }
 
+static bool resolve_work_plan(const struct catalogue *cat, const struct assignment *assign,
+			      struct held *ret, char why[200])
+{
+	struct held held = { .kind = ASSIGN_WORK_PLAN };
+
+	held.division = catalogue_by_name(cat, CAT_UNIT, assign->division);
+	if (!usable(held.division)) {
+		why_not(cat, CAT_UNIT, assign->division, held.division, why);
+		return false;
+	}
+	held.item = catalogue_work_plan(cat, held.division, assign->name);
+	if (!usable(held.item)) {
+		snprintf(why, 200, "management unit \"%.70s\" has %s work plan \"%.70s\"",
+			 assign->division, held.item == ITEM_NONE ? "no" : "more than one",
+			 assign->name);
+		return false;
+	}
+	*ret = held;
+	return true;
+}
+
 bool plan_resolve_assignment(const struct catalogue *cat, const struct assignment *assign,
 			     struct held *ret, char why[200])
 {
 	struct held held = { .kind = assign->kind, .level = assign->level };
 
+	if (assign->kind == ASSIGN_WORK_PLAN)
+		return resolve_work_plan(cat, assign, ret, why);
 	held.item = catalogue_by_name(cat, (enum catalogue_kind)assign->kind, assign->name);
 	if (!usable(held.item)) {
 		why_not(cat, (enum catalogue_kind)assign->kind, assign->name, held.item, why);
@@ -79,6 +102,8 @@ bool plan_resolve_recorded(const struct catalogue *cat, const struct recorded_he
 	}
 	if (held.item == ITEM_NONE)
 		return false;
+	if (recorded->kind == ASSIGN_WORK_PLAN)
+		held.division = catalogue_item(cat, CAT_WORK_PLAN, held.item)->unit;
 	*ret = held;
 	return true;
 }
@@ -143,7 +168,8 @@ void plan_new_groups(const struct plan_input *in, struct present *present)
 
 struct needs {
 	const struct catalogue *cat;
-	bool *queues, *divisions;
+	bool *queues, *divisions, *teams, *units;
+	bool all_units; /* merge: whose unit somebody is in must be known */
 	bool all_divisions, everywhere; /* each division; grants in "*" */
 	bool manages_queues;
 	struct map found; /* people of this run, where that is asked */
@@ -153,6 +179,12 @@ static void need_held(struct needs *n, const struct held *held)
 {
 	if (held->kind == ASSIGN_QUEUE)
 		n->queues[held->item] = true;
+	if (held->kind == ASSIGN_TEAM)
+		n->teams[held->item] = true;
+	if (held->kind == ASSIGN_UNIT)
+		n->units[held->item] = true;
+	if (held->kind == ASSIGN_WORK_PLAN)
+		n->units[held->division] = true;
 	if (held->kind != ASSIGN_ROLE)
 		return;
 	if (held->division == ITEM_ALL)
@@ -173,6 +205,8 @@ static void need_record(struct needs *n, const struct record *record)
 	/* manage removes what else is there, wherever it was granted. */
 	if ((record->kinds_stated & (1u << ASSIGN_ROLE)) && record->own[ASSIGN_ROLE] == OWN_MANAGE)
 		n->all_divisions = true;
+	if ((record->kinds_stated & (1u << ASSIGN_UNIT)) && record->own[ASSIGN_UNIT] != OWN_MANAGE)
+		n->all_units = true;
 	n->manages_queues |= record->own[ASSIGN_QUEUE] == OWN_MANAGE;
 }
 
@@ -299,6 +333,8 @@ int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_n
 
 	n.queues = arena_array(mem, queue_count + 1, sizeof(bool));
 	n.divisions = arena_array(mem, division_count + 1, sizeof(bool));
+	n.teams = arena_array(mem, cat->kinds[CAT_TEAM].items.count + 1, sizeof(bool));
+	n.units = arena_array(mem, cat->kinds[CAT_UNIT].items.count + 1, sizeof(bool));
 	if (in->rules)
 		rules_each_literal(in->rules, check_literal, &literals);
 	if (diags->total != before)
@@ -309,6 +345,10 @@ int plan_resolve(const struct plan_input *in, struct arena *mem, struct tenant_n
 	need.grant_divisions = indexes(mem, n.divisions, division_count, n.all_divisions,
 				       n.everywhere || n.all_divisions,
 				       &need.grant_division_count);
+	need.teams = indexes(mem, n.teams, cat->kinds[CAT_TEAM].items.count, false, false,
+			     &need.team_count);
+	need.units = indexes(mem, n.units, cat->kinds[CAT_UNIT].items.count, n.all_units, false,
+			     &need.unit_count);
 	need_accounts(&n, in, mem, &need);
 	map_release(&n.found);
 	if (!in->adopting && some_links(in))

@@ -377,6 +377,12 @@ static bool step_kind_of(enum step_kind step, enum assign_kind kind)
 		return step == STEP_GROUP_ADD || step == STEP_GROUP_REMOVE;
 	case ASSIGN_QUEUE:
 		return step == STEP_QUEUE_ADD || step == STEP_QUEUE_REMOVE;
+	case ASSIGN_TEAM:
+		return step == STEP_TEAM_ADD || step == STEP_TEAM_REMOVE;
+	case ASSIGN_UNIT:
+		return step == STEP_UNIT_SET || step == STEP_UNIT_REMOVE;
+	case ASSIGN_WORK_PLAN:
+		return step == STEP_WORK_PLAN_SET || step == STEP_WORK_PLAN_REMOVE;
 	default:
 		return false;
 	}
@@ -384,6 +390,8 @@ static bool step_kind_of(enum step_kind step, enum assign_kind kind)
 
 static const char *division_id(const struct why *w, const struct held *held)
 {
+	if (held->kind == ASSIGN_WORK_PLAN)
+		return catalogue_item(w->cat, CAT_UNIT, held->division)->id;
 	if (held->kind != ASSIGN_ROLE)
 		return NULL;
 	if (held->division == ITEM_ALL)
@@ -393,6 +401,8 @@ static const char *division_id(const struct why *w, const struct held *held)
 
 static const char *division_name(const struct why *w, const struct held *held)
 {
+	if (held->kind == ASSIGN_WORK_PLAN)
+		return catalogue_item(w->cat, CAT_UNIT, held->division)->name;
 	if (held->kind != ASSIGN_ROLE)
 		return NULL;
 	if (held->division == ITEM_ALL)

@@ -56,6 +56,9 @@ static void describe(struct buf *line, const struct step *step)
 		[STEP_LANGUAGE_SET] = "language", [STEP_LANGUAGE_REMOVE] = "language",
 		[STEP_GROUP_ADD] = "group",    [STEP_GROUP_REMOVE] = "group",
 		[STEP_QUEUE_ADD] = "queue",    [STEP_QUEUE_REMOVE] = "queue",
+		[STEP_TEAM_ADD] = "team",      [STEP_TEAM_REMOVE] = "team",
+		[STEP_UNIT_SET] = "management unit", [STEP_UNIT_REMOVE] = "management unit",
+		[STEP_WORK_PLAN_SET] = "work plan", [STEP_WORK_PLAN_REMOVE] = "work plan",
 	};
 
 	switch (step->kind) {

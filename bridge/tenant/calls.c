@@ -253,8 +253,45 @@ static void write_bulkadd(const struct plan *plan, const struct call *call,
 	json_out_object_end(out);
 }
 
+/* Without a destination they are taken out of the unit they are in. */
+static void write_unit_move(const struct plan *plan, const struct call *call,
+			    struct json_out *out)
+{
+	const struct step *step = step_at(plan, call->steps[0]);
+
+	json_out_object(out);
+	json_out_key(out, "userIds");
+	write_accounts(plan, call, false, out);
+	if (step->kind == STEP_UNIT_SET)
+		json_out_member(out, "destinationManagementUnitId", step->item_id);
+	json_out_object_end(out);
+}
+
+/* Wrapped values: absent leaves, null clears (facts, section 9). */
+static void write_work_plans(const struct plan *plan, const struct call *call,
+			     struct json_out *out)
+{
+	json_out_object(out);
+	json_out_key(out, "entities");
+	json_out_array(out);
+	for (unsigned i = 0; i < call->step_count; i++) {
+		const struct step *step = step_at(plan, call->steps[i]);
+
+		json_out_object(out);
+		json_out_member(out, "userId", account_id(plan, step->person));
+		json_out_key(out, "workPlanId");
+		json_out_object(out);
+		json_out_member(out, "value",
+				step->kind == STEP_WORK_PLAN_SET ? step->item_id : NULL);
+		json_out_object_end(out);
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+	json_out_object_end(out);
+}
+
 static const char *removed_ids(const struct plan *plan, const struct call *call,
-			       struct arena *mem)
+			       const char *parameter, struct arena *mem)
 {
 	struct buf text;
 	const char *query;
@@ -263,7 +300,7 @@ static const char *removed_ids(const struct plan *plan, const struct call *call,
 	for (unsigned i = 0; i < call->step_count; i++) {
 		const char *id = account_id(plan, step_at(plan, call->steps[i])->person);
 
-		buf_addstr(&text, i ? "," : "?ids=");
+		buf_addstr(&text, i ? "," : parameter);
 		buf_addurl(&text, id, strlen(id));
 	}
 	query = arena_strndup(mem, text.data, text.len);
@@ -304,6 +341,18 @@ static void write_body(const struct plan *plan, const struct call *call,
 	case API_DIVISION_MOVE:
 		write_accounts(plan, call, false, out);
 		break;
+	case API_TEAM_ADD:
+		json_out_object(out);
+		json_out_key(out, "memberIds");
+		write_accounts(plan, call, false, out);
+		json_out_object_end(out);
+		break;
+	case API_UNIT_MOVE:
+		write_unit_move(plan, call, out);
+		break;
+	case API_WORK_PLANS_PATCH:
+		write_work_plans(plan, call, out);
+		break;
 	default:
 		break;
 	}
@@ -343,7 +392,17 @@ static void set_place(const struct plan *plan, struct call *call, struct arena *
 		break;
 	case API_GROUP_REMOVE:
 		call->path_ids[0] = step->item_id;
-		call->query = removed_ids(plan, call, mem);
+		call->query = removed_ids(plan, call, "?ids=", mem);
+		break;
+	case API_TEAM_REMOVE:
+		call->path_ids[0] = step->item_id;
+		call->query = removed_ids(plan, call, "?id=", mem);
+		break;
+	case API_TEAM_ADD:
+		call->path_ids[0] = step->item_id;
+		break;
+	case API_WORK_PLANS_PATCH:
+		call->path_ids[0] = step->division_id;
 		break;
 	case API_GROUP_ADD:
 		call->path_ids[0] = step->item_id;
@@ -552,11 +611,25 @@ static void make_person(struct maker *m, const struct plan_person *person)
 	mem_free(levels);
 }
 
+/* What a call is about: of a work plan its unit, of leaving a unit nothing in particular. */
+static const char *container(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_WORK_PLAN_SET:
+	case STEP_WORK_PLAN_REMOVE:
+		return step->division_id;
+	case STEP_UNIT_REMOVE:
+		return "";
+	default:
+		return step->item_id;
+	}
+}
+
 static int by_item(const void *a, const void *b, void *ctx)
 {
 	const struct plan *plan = ctx;
 	uint32_t ia = *(const uint32_t *)a, ib = *(const uint32_t *)b;
-	int c = strcmp(plan->steps.items[ia].item_id, plan->steps.items[ib].item_id);
+	int c = strcmp(container(&plan->steps.items[ia]), container(&plan->steps.items[ib]));
 
 	if (c)
 		return c;
@@ -586,10 +659,10 @@ static void make_wide(struct maker *m, enum step_kind kind, enum api_op op)
 	if (steps.count)
 		qsort_r(steps.items, steps.count, sizeof(*steps.items), by_item, (void *)plan);
 	for (size_t at = 0, end; at < steps.count; at = end) {
-		const char *item = plan->steps.items[steps.items[at]].item_id;
+		const char *item = container(&plan->steps.items[steps.items[at]]);
 
 		for (end = at + 1; end < steps.count; end++)
-			if (strcmp(plan->steps.items[steps.items[end]].item_id, item) != 0)
+			if (strcmp(container(&plan->steps.items[steps.items[end]]), item) != 0)
 				break;
 		emit_chunks(m, op, steps.items + at, end - at);
 	}
@@ -900,4 +973,10 @@ void calls_make(const struct plan *plan, unsigned wave, const unsigned char *blo
 	make_wide(&m, STEP_QUEUE_REMOVE, API_QUEUE_CHANGE);
 	make_wide(&m, STEP_GROUP_ADD, API_GROUP_ADD);
 	make_wide(&m, STEP_QUEUE_ADD, API_QUEUE_CHANGE);
+	make_wide(&m, STEP_TEAM_REMOVE, API_TEAM_REMOVE);
+	make_wide(&m, STEP_TEAM_ADD, API_TEAM_ADD);
+	make_wide(&m, STEP_UNIT_REMOVE, API_UNIT_MOVE);
+	make_wide(&m, STEP_UNIT_SET, API_UNIT_MOVE);
+	make_wide(&m, STEP_WORK_PLAN_REMOVE, API_WORK_PLANS_PATCH);
+	make_wide(&m, STEP_WORK_PLAN_SET, API_WORK_PLANS_PATCH);
 }

@@ -177,11 +177,14 @@ int genesys_read_catalogue(struct tenant *tenant, struct present *present, struc
 	struct genesys *g = (struct genesys *)tenant;
 	struct catalogue_reader readers[CAT_KIND_COUNT];
 	struct page_set sets[CAT_KIND_COUNT];
+	size_t count = 0;
 
 	for (int kind = 0; kind < CAT_KIND_COUNT; kind++) {
+		if (!lists[kind].what)
+			continue; /* genesys_wfm.c */
 		readers[kind] = (struct catalogue_reader){ present, g,
 							   (enum catalogue_kind)kind };
-		sets[kind] = (struct page_set){
+		sets[count++] = (struct page_set){
 			.op = lists[kind].op,
 			.query = lists[kind].query,
 			.what = lists[kind].what,
@@ -192,11 +195,11 @@ int genesys_read_catalogue(struct tenant *tenant, struct present *present, struc
 			.verdict = &present->verdict,
 		};
 	}
-	page_sets_read(g, sets, CAT_KIND_COUNT);
-	for (int kind = 0; kind < CAT_KIND_COUNT; kind++)
-		if (sets[kind].err.kind) {
-			*err = sets[kind].err;
+	page_sets_read(g, sets, count);
+	for (size_t i = 0; i < count; i++)
+		if (sets[i].err.kind) {
+			*err = sets[i].err;
 			return -1;
 		}
-	return 0;
+	return genesys_read_wfm_catalogue(g, present, err);
 }

@@ -392,6 +392,7 @@ int genesys_read_accounts(struct tenant *tenant, const struct tenant_need *need,
 	if (!result) {
 		read_missing(&reader);
 		genesys_read_sides(&reader, need);
+		genesys_read_wfm_sides(&reader, need);
 		genesys_merge_more(&reader);
 		judge_expansions(&reader);
 	}

@@ -4,6 +4,7 @@
  *   genesys_catalogue.c  roles, divisions, skills, languages, groups, queues
  *   genesys_user.c       one user of a list -> one account
  *   genesys_sides.c      grants and members, joined to the accounts
+ *   genesys_wfm.c        teams, management units, work plans
  *   genesys_read.c       lists of users; what came without its expansions
  *   genesys_external.c   external ids, by SCIM
  *
@@ -69,6 +70,13 @@ static inline uint32_t find_id(const struct catalogue *cat, enum catalogue_kind 
 
 	return map_get(&cat->kinds[kind].by_id, id, &index) ? (uint32_t)index : ITEM_NONE;
 }
+
+/* genesys_wfm.c: teams, management units, work plans, where present->kinds or need say so. */
+int genesys_read_wfm_catalogue(struct genesys *g, struct present *present, struct err *err);
+void genesys_read_wfm_sides(struct account_reader *reader, const struct tenant_need *need);
+/* Sets confirmed[i] for moves that the units show by now. */
+void genesys_settle_units(struct genesys *g, const struct plan *plan, const uint32_t *steps,
+			  size_t count, bool *confirmed, struct err *err);
 
 /*
  * Can an id look like this? It goes into paths, percent-encoded, and into the state: text

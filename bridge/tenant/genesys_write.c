@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/tenant/calls.h"
+#include "bridge/tenant/genesys_read.h"
 #include "scim/base/json.h"
 #include "scim/base/vec.h"
 #include "scim/message.h"
@@ -219,6 +220,8 @@ static int read_failures(struct flight *flight, struct json_in *in, struct err *
 		while (json_object_next(in, &key)) {
 			if (slice_eq_str(key, "id") || slice_eq_str(key, "userId"))
 				json_opt_text(in, &id);
+			else if (slice_eq_str(key, "user"))
+				genesys_read_member(in, "id", &id);
 			else
 				json_skip(in);
 		}
@@ -780,8 +783,10 @@ static size_t settle_round(struct settler *settler)
 	buf_init(&query, 64u << 10);
 	for (size_t i = 0; i < settler->count; i++) {
 		const char *id = settle_account(settler, i);
+		enum step_kind kind = settle_step(settler, i)->kind;
 
-		if (settler->confirmed[i] || !id || !map_set(&asked, slice_str(id), 1))
+		if (settler->confirmed[i] || (kind != STEP_GROUP_ADD && kind != STEP_GROUP_REMOVE) ||
+		    !id || !map_set(&asked, slice_str(id), 1))
 			continue;
 		open++;
 		if (!in_call)
@@ -810,9 +815,11 @@ static void settle_prepare(struct settler *settler)
 		const char *id = settle_account(settler, i);
 		uint64_t before = 0;
 
-		/* Group changes alone are answered by 202 here. */
-		settler->confirmed[i] = kind != STEP_GROUP_ADD && kind != STEP_GROUP_REMOVE;
-		if (settler->confirmed[i] || !id)
+		/* Group changes and moves between units alone are answered by 202. */
+		settler->confirmed[i] = kind != STEP_GROUP_ADD && kind != STEP_GROUP_REMOVE &&
+					kind != STEP_UNIT_SET && kind != STEP_UNIT_REMOVE;
+		if (settler->confirmed[i] || !id || kind == STEP_UNIT_SET ||
+		    kind == STEP_UNIT_REMOVE)
 			continue;
 		map_get(&settler->by_account, slice_str(id), &before);
 		settler->chain[i] = (uint32_t)before;
@@ -845,9 +852,13 @@ int genesys_settle(struct tenant *tenant, const struct plan *plan, const uint32_
 	int64_t wait_us = 500000;
 
 	settle_prepare(&settler);
-	while (settle_round(&settler) && !settler.err.kind) {
+	for (;;) {
 		bool open = false;
 
+		settle_round(&settler);
+		genesys_settle_units(g, plan, steps, count, confirmed, &settler.err);
+		if (settler.err.kind)
+			break;
 		for (size_t i = 0; i < count; i++)
 			open |= !confirmed[i];
 		if (!open || loop_now_us(g->loop) + wait_us > deadline)

@@ -32,6 +32,8 @@ struct tenant_whom {
 struct tenant_need {
 	const uint32_t *queues;          /* members of these */
 	unsigned queue_count;
+	const uint32_t *teams, *units;   /* members of these; of units their work plans, too */
+	unsigned team_count, unit_count;
 	const uint32_t *grant_divisions; /* grants in these; ITEM_ALL = "*" */
 	unsigned grant_division_count;
 	/* Accounts that the state knows: one that no list shows is asked for by its id. */
@@ -59,7 +61,10 @@ typedef void tenant_call_fn(void *ctx, struct call *call, const struct call_resu
 
 struct tenant_ops {
 	const char *kind; /* "genesys", "scim" */
-	/* Token and catalogues: roles, divisions, skills, languages, groups, queues. */
+	/*
+	 * Token and catalogues: roles, divisions, skills, languages, groups, queues; teams,
+	 * management units and work plans where present->kinds says that they matter.
+	 */
 	int (*read_catalogue)(struct tenant *tenant, struct present *present, struct err *err);
 	/* Active and inactive users with skills, languages, groups; grants; queue members. */
 	int (*read_accounts)(struct tenant *tenant, const struct tenant_need *need,

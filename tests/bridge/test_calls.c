@@ -141,7 +141,7 @@ static const struct {
 	    { 0, STEP_ENABLE, NULL, NULL, NULL, 0, 0 } }, 2,
 	  "2 PATCH " USERS "/u1 If-Match 7 " PATCHES
 	  "{\"op\":\"replace\",\"path\":\"title\",\"value\":\"b\"}]}\n"
-	  "4 PATCH " USERS "/u1 If-Match 7 " PATCHES
+	  "5 PATCH " USERS "/u1 If-Match 7 " PATCHES
 	  "{\"op\":\"replace\",\"path\":\"active\",\"value\":true}]}\n" },
 	{ "one PATCH for all of a person's profile",
 	  { { 0, STEP_RENAME, "old@x.org", "new@x.org", NULL, 0, SCIM_ATTR_USER_NAME },
