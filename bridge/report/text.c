@@ -82,6 +82,10 @@ static void describe(struct buf *line, const struct step *step)
 		break;
 	}
 	buf_addf(line, "%s ", nouns[step->kind]);
+	if (step->old_text && (step->kind == STEP_UNIT_SET || step->kind == STEP_WORK_PLAN_SET)) {
+		show(line, step->old_text);
+		buf_addstr(line, " -> ");
+	}
 	show(line, step->name);
 	if (step->division) {
 		buf_addstr(line, " in ");
@@ -98,7 +102,8 @@ static char sign_of(const struct step *step)
 					  step->kind == STEP_LANGUAGE_SET);
 
 	if ((step->kind == STEP_SET || step->kind == STEP_DIVISION ||
-	     step->kind == STEP_MANAGER) && !step->old_text)
+	     step->kind == STEP_MANAGER || step->kind == STEP_UNIT_SET ||
+	     step->kind == STEP_WORK_PLAN_SET) && !step->old_text)
 		return '+';
 	return changed ? '~' : step_row(step->kind)->sign;
 }
