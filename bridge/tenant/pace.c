@@ -13,6 +13,18 @@
 /* Of what a window has left, at most this part is in flight. */
 #define IN_FLIGHT_PART 8
 
+/*
+ * Of a window so many calls are left alone, and so many more while somebody else is seen to
+ * be counted there: what they send while our last calls are out must not make those too many.
+ */
+#define LEFT_ALONE 1
+#define LEFT_BESIDE_OTHERS 4
+/* So many windows after others were seen. */
+#define OTHERS_WINDOWS 2
+
+/* Answers that may be overtaken by the one that tells of a new window. */
+#define OVERTAKEN_MAX 8
+
 /* Two reports of one window's end differ by less; more means that a new one began. */
 #define SAME_WINDOW_US (3 * SECOND_US)
 
@@ -69,18 +81,35 @@ static void roll_window(struct pace *pace, int64_t now_us)
 		pace->end_lo_us += MINUTE_US;
 		pace->end_hi_us += MINUTE_US;
 		pace->counted = pace->own = 0;
+		if (pace->others)
+			pace->others--;
 	}
+}
+
+/* Calls of the window that are nobody's, out of `most`. */
+static double left_alone(const struct pace *pace, double most)
+{
+	double left = pace->others ? LEFT_BESIDE_OTHERS : LEFT_ALONE;
+
+	return left < most / IN_FLIGHT_PART ? left : 0;
+}
+
+/* More was counted than we have sent: somebody else uses the same token. */
+static void look_for_others(struct pace *pace)
+{
+	if (pace->counted + pace->in_flight > pace->own)
+		pace->others = OTHERS_WINDOWS;
 }
 
 /* Time at which the window has room, 0 when it has. */
 static int64_t window_wait(const struct pace *pace)
 {
-	double most = limit(pace);
+	double most = limit(pace) - left_alone(pace, limit(pace));
 	int64_t used = pace->counted + pace->in_flight;
 
 	if (!pace->window_known)
 		return 0;
-	if ((double)used + 1 > most || (double)(pace->own + 1) > most * pace->share)
+	if ((double)used + 1 > most || (double)(pace->own + 1) > limit(pace) * pace->share)
 		return pace->in_flight ? PACE_AFTER_ANSWER : pace->end_hi_us;
 	/* Others may be counted in the same window: near its end fewer are out at once. */
 	if (pace->in_flight && pace->in_flight > (most - (double)used) / IN_FLIGHT_PART)
@@ -129,8 +158,10 @@ static void learn_window(struct pace *pace, int64_t now_us, const struct pace_ne
 		pace->end_lo_us = lo;
 		pace->end_hi_us = hi;
 		pace->counted = news->count;
+		/* Answers overtake each other: the first few that are counted are taken for ours. */
 		if (!first)
-			pace->own = pace->in_flight + 1;
+			pace->own = pace->in_flight +
+				    (news->count < OVERTAKEN_MAX ? news->count : 1);
 		return;
 	}
 	if (lo > pace->end_lo_us)
@@ -144,6 +175,7 @@ static void learn_window(struct pace *pace, int64_t now_us, const struct pace_ne
 	}
 	if (news->count > pace->counted)
 		pace->counted = news->count;
+	look_for_others(pace);
 }
 
 void pace_answered(struct pace *pace, int64_t now_us, const struct pace_news *news)

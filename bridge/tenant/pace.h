@@ -12,7 +12,8 @@
  *           its phase, holds no more than the rate; then a tenth of a minute's calls, so
  *           that a short run need not trickle.
  *   window  what the tenant counted and what is in flight stay within the allowance. Near
- *           its end fewer are in flight, since others may use the same client.
+ *           its end fewer are in flight, since others may use the same client; one call of
+ *           it is left, four while others are seen to be counted.
  * Retry-After of a 429 stops everything until then.
  */
 #ifndef BRIDGE_TENANT_PACE_H
@@ -36,6 +37,7 @@ struct pace {
 	int64_t end_lo_us, end_hi_us; /* the window's end lies between these */
 	int64_t counted;       /* in this window, as told and added up since */
 	int64_t own;           /* ours in this window */
+	unsigned others;       /* windows for which somebody else is reckoned with */
 };
 
 /* What an answer said; -1 = not told. status 0 = no answer came. */

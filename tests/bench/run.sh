@@ -49,6 +49,9 @@ if wanted rules; then
 	"$build/tests/tools/gen_directory" --people 20000 --groups 40 --seed 5 >"$work/company.ldif"
 	bench rules
 fi
+for name in pacing pacing-429; do
+	if wanted $name; then bench $name; fi
+done
 if wanted read-map read-map-floor; then
 	serve 100000
 	for name in read-map read-map-floor; do wanted $name && bench $name; done
