@@ -109,6 +109,7 @@ static void record_done(struct applier *ap, const struct step *step)
 		keep_link(ap, person, person->change == PERSON_LEAVE);
 		break;
 	case STEP_ENABLE:
+	case STEP_RESTORE:
 		keep_link(ap, person, false);
 		break;
 	case STEP_RENAME:

@@ -56,6 +56,8 @@ const struct step_row *step_row(enum step_kind kind);
  *   GROUP_* QUEUE_* TEAM_*      item_id, name
  *   UNIT_* WORK_PLAN_*          item_id, name, old_text = the name before; of a work plan
  *                               division_id and division are its unit
+
+ *   RESTORE                     old_text "deleted", new_text "inactive"; ENABLE comes last
  *   CREATE                      new_text = userName; the SET, DIVISION, SKILL_SET and
  *                               LANGUAGE_SET steps of that person ride in the same call
  */

@@ -349,10 +349,12 @@ static void want(struct planner *p, const struct subject *s, const struct assign
 		 const struct recorded_held *recorded)
 {
 	enum step_kind kind = add_kinds[wanted->kind];
-	bool changed, sure = recorded && !recorded->tentative && !recorded->found;
+	bool changed, sure = recorded && !recorded->tentative && !recorded->found &&
+			     !p->restoring;
 	struct step *step;
 
-	if (a->own == OWN_NEVER || (a->own == OWN_SEED && s->account != ACCOUNT_NONE))
+	if (a->own == OWN_NEVER ||
+	    (a->own == OWN_SEED && s->account != ACCOUNT_NONE && !p->restoring))
 		return;
 	if (present && same_level(present->level, wanted->level)) {
 		if (recorded ? recorded->tentative || recorded->found : s->new_link)
@@ -474,6 +476,9 @@ static void diff_kind(struct planner *p, const struct subject *s,
 	bool stated = record->kinds_stated & (1u << kind);
 	enum own own = (enum own)record->own[kind];
 
+	/* Roles do not come back with a deleted account, whatever lists still show of them. */
+	if (p->restoring && kind == ASSIGN_ROLE)
+		count = 0;
 	for (size_t w = 0; w < p->wanted.count; w++) {
 		const struct held *wanted = &p->wanted.items[w];
 		size_t at, was;
@@ -643,6 +648,25 @@ static void update(struct planner *p, struct subject *s, const struct account *a
 	}
 }
 
+/*
+ * Row 24, deleted: the link says that it is this person's. It comes back inactive, gets all
+ * that the rules want, and is active at last. Its version is read when it is restored.
+ */
+static void restore(struct planner *p, struct subject *s, const struct account *account)
+{
+	struct step *step;
+
+	plan_begin(p, s, PERSON_RETURN)->version = NULL;
+	step = plan_step(p, STEP_RESTORE);
+	step->old_text = "deleted";
+	step->new_text = "inactive";
+	p->restoring = true;
+	diff_profile(p, s, account);
+	diff_assignments(p, s, account);
+	p->restoring = false;
+	add_active(p, s, STEP_ENABLE);
+}
+
 /* Forget the person of the plan that was begun last. */
 static void drop(struct planner *p)
 {
@@ -674,13 +698,16 @@ void plan_diff(struct planner *p, struct subject *s)
 		return;
 	}
 	account = &p->in->present->accounts.items[s->account];
-	if (account->state == ACCOUNT_DELETED) {
+	if (account->state == ACCOUNT_DELETED && (!wants_active || !rules_active(s))) {
 		plan_skip(p, s, true, 0, "its account %s was deleted in the tenant", account->id);
 		return;
 	}
 	if (!name_is_free(p, s))
 		return;
-	update(p, s, account, wants_active);
+	if (account->state == ACCOUNT_DELETED)
+		restore(p, s, account);
+	else
+		update(p, s, account, wants_active);
 	if (p->plan->steps.count > p->plan->people.items[p->plan->people.count - 1].first_step &&
 	    plan_protected(p, account, &why)) {
 		drop(p);

@@ -367,17 +367,31 @@ static void match_link(struct planner *p, struct subject *s)
 /* Several accounts carry it: row 29. */
 #define SEVERAL UINT64_MAX
 
+/* A deleted one counts where no living one carries the id. */
+static void index_external_id(const struct present *present, const struct account *account,
+			      uint64_t index, struct map *ret)
+{
+	uint64_t before;
+
+	if (!map_get(ret, slice_str(account->external_id), &before))
+		map_set(ret, slice_str(account->external_id), index);
+	else if (account->state != ACCOUNT_DELETED || before == SEVERAL ||
+		 present->accounts.items[before].state == ACCOUNT_DELETED)
+		map_set(ret, slice_str(account->external_id), SEVERAL);
+}
+
 /* Row 21: accounts with an external id, by it. */
 static void index_external_ids(const struct present *present, struct map *ret)
 {
-	for (size_t i = 0; i < present->accounts.count; i++) {
-		const struct account *a = &present->accounts.items[i];
+	for (int deleted = 0; deleted < 2; deleted++)
+		for (size_t i = 0; i < present->accounts.count; i++) {
+			const struct account *a = &present->accounts.items[i];
 
-		if (!a->external_id_known || !a->external_id || a->state == ACCOUNT_DELETED)
-			continue;
-		map_set(ret, slice_str(a->external_id),
-			map_get(ret, slice_str(a->external_id), NULL) ? SEVERAL : i);
-	}
+			if (!a->external_id_known || !a->external_id ||
+			    (a->state == ACCOUNT_DELETED) != deleted)
+				continue;
+			index_external_id(present, a, i, ret);
+		}
 }
 
 static bool match_external_id(struct planner *p, struct subject *s, const struct map *by_external)
@@ -444,8 +458,11 @@ static bool name_is_held(struct planner *p, struct subject *s)
 		plan_skip(p, s, true, 0, "the login name %s belongs to account %s, which is "
 			  "linked to somebody else", user_name, account->id);
 	else if (account->state == ACCOUNT_DELETED)
-		plan_skip(p, s, true, 0, "the login name %s is held by the deleted account %s; "
-			  "the tenant gives it to nobody else", user_name, account->id);
+		plan_skip(p, s, true, 0, "the login name %s is held by the deleted account %s, "
+			  "and nothing says that it was this person's; the tenant gives the name "
+			  "to nobody else. If it was theirs, restore it in the tenant and link it "
+			  "with: dirbridge adopt; if not, restore it, change its e-mail address "
+			  "and delete it again", user_name, account->id);
 	else
 		plan_skip(p, s, true, 0, "%s account %s has the login name %s but does not carry "
 			  "this person's external id (%s), so it is not ours to change. If it is "

@@ -47,6 +47,8 @@
  *   22  record, no link, name held by another account   conflict: left, listed
  *   23  link, account not in the read                   left, listed
  *   24  record, link, account                           compare; reactivate if inactive
+ *       and when the account was deleted in the tenant      restore it, inactive; then as 24, with
+ *       all roles and what was recorded given anew, and reactivate
  *   25  no record, link, account active                 deactivate, if absence is proved
  *   26  no record, link, account inactive or deleted    nothing
  *   27  record that could not be decided                left, listed; counts as present

@@ -39,6 +39,7 @@ struct planner {
 	struct map named; /* "kind:index" of groups and queues that rules or records name */
 	uint8_t frozen;   /* bit per assign_kind of the person that is left alone */
 	VEC(uint32_t) made; /* groups that a step of the plan makes */
+	bool restoring;   /* this person's account was deleted: what it had is gone */
 	bool removals;    /* the groups were read completely: something may be taken away */
 	bool same_id;     /* two entries came with one id */
 	bool no_place[SCIM_ATTR_COUNT]; /* row 14 was said */

@@ -103,6 +103,8 @@ static const char *account_words(const struct why *w, unsigned *ret_row)
 	*ret_row = w->person && w->person->change == PERSON_CREATE ? 20 : 24;
 	if (w->out->account == EXPLAIN_NEW_LINK)
 		*ret_row = 21;
+	if (w->person && w->account && w->account->state == ACCOUNT_DELETED)
+		return "the deleted account will be restored and activated again";
 	return w->person ? words[w->person->change] : "nothing is to be done";
 }
 

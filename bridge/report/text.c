@@ -66,6 +66,9 @@ static void describe(struct buf *line, const struct step *step)
 		buf_addstr(line, "create the account ");
 		show(line, step->new_text);
 		return;
+	case STEP_RESTORE:
+		buf_addstr(line, "restore the deleted account, inactive at first");
+		return;
 	case STEP_DISABLE:
 		buf_addstr(line, "deactivate the account");
 		return;

@@ -353,6 +353,12 @@ static void write_body(const struct plan *plan, const struct call *call,
 	case API_WORK_PLANS_PATCH:
 		write_work_plans(plan, call, out);
 		break;
+
+	case API_USER_PATCH:
+		/* Version and state come to it when the account was read (genesys_write.c). */
+		json_out_object(out);
+		json_out_object_end(out);
+		break;
 	default:
 		break;
 	}
@@ -370,6 +376,7 @@ static void set_place(const struct plan *plan, struct call *call, struct arena *
 		break;
 	case API_SKILLS_PATCH:
 	case API_LANGUAGES_PATCH:
+	case API_USER_PATCH: /* the body needs a version that only a read can tell */
 		call->path_ids[0] = account;
 		break;
 	case API_SKILL_DELETE:
@@ -597,6 +604,8 @@ static void make_person(struct maker *m, const struct plan_person *person)
 			profile[profile_count++] = index;
 		else if (is_level(kind))
 			levels[level_count++] = index;
+		else if (kind == STEP_RESTORE)
+			emit(m, API_USER_PATCH, &index, 1);
 		else if (kind == STEP_REVOKE)
 			emit(m, API_GRANT_DELETE, &index, 1);
 		else if (kind == STEP_SKILL_REMOVE)

@@ -6,7 +6,8 @@
  *   genesys_page.c   all pages of a list, several in flight, with a verdict
  *   genesys_read.h   reading: catalogues, accounts, grants and members, external ids
  *   genesys_check.c  what the client may do, who else writes, limits
- *   genesys_write.c  sending calls, conflicts, splitting, settling
+ *   genesys_write.c  sending calls, conflicts, splitting, deleted accounts restored
+ *   genesys_settle.c waiting until what was accepted is seen
  *   calls.c pace.c   pure
  *
  * Secrets: the client secret and the token are in memory only, wiped when freed, and in no
@@ -164,6 +165,7 @@ int genesys_send(struct tenant *tenant, const struct plan *plan, struct call *ca
 		 size_t count,
 		 int (*before)(void *ctx, struct call **batch, size_t count, struct err *err),
 		 tenant_call_fn *done, void *ctx, volatile bool *stop, struct err *err);
+/* genesys_settle.c */
 int genesys_settle(struct tenant *tenant, const struct plan *plan, const uint32_t *steps,
 		   size_t count, bool *confirmed, struct err *err);
 

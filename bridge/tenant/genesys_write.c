@@ -54,6 +54,7 @@ struct flight {
 	struct arena mem;
 	struct call_result result;
 	unsigned conflicts;
+	bool restore_sent;     /* once: an account that is back may be so by our own call */
 	/* splitting */
 	VEC(struct range) todo;
 	unsigned char *failed; /* bit per step; NULL = not splitting */
@@ -172,7 +173,8 @@ static bool is_lag(void *ctx, const struct wire_answer *answer, unsigned attempt
 	if (answer->status != 404 || is_removal(op))
 		return false;
 	for (unsigned i = 0; i < flight->call->step_count; i++)
-		if (person_of(flight, i)->change == PERSON_CREATE)
+		if (person_of(flight, i)->change == PERSON_CREATE ||
+		    person_of(flight, i)->change == PERSON_RETURN)
 			return true;
 	return false;
 }
@@ -424,6 +426,146 @@ static void read_for_conflict(struct flight *flight)
 	genesys_start(flight->sender->g, &request);
 }
 
+/* ---- deleted accounts ---- */
+
+struct native_user {
+	bool found;
+	int64_t version;
+	char state[16];
+};
+
+/* {"entities": [{"id", "version", "state"}]}: of a list that was asked for one id. */
+static int read_native(struct slice body, const char *id, struct native_user *ret,
+		       struct err *err)
+{
+	struct arena mem = ARENA_INIT;
+	struct json_in in;
+	struct slice key, word;
+	int result;
+
+	*ret = (struct native_user){ 0 };
+	json_open(&in, body.data ? body.data : "", body.len, "", &mem, err);
+	while (json_object_next(&in, &key)) {
+		if (!slice_eq_str(key, "entities")) {
+			json_skip(&in);
+			continue;
+		}
+		while (json_array_next(&in)) {
+			struct native_user user = { 0 };
+
+			while (json_object_next(&in, &key)) {
+				if (slice_eq_str(key, "id") && json_get_text(&in, &word))
+					user.found = slice_eq_str(word, id);
+				else if (slice_eq_str(key, "version"))
+					json_get_int(&in, &user.version);
+				else if (slice_eq_str(key, "state") && json_get_text(&in, &word))
+					text_visible(word.data, word.len, user.state,
+						     sizeof(user.state));
+				else if (!json_failed(&in))
+					json_skip(&in);
+			}
+			if (user.found)
+				*ret = user;
+		}
+	}
+	result = json_close(&in);
+	arena_release(&mem);
+	return result;
+}
+
+static void restore_answered(void *ctx, const struct genesys_answer *answer);
+
+static void send_restore(struct flight *flight, int64_t version)
+{
+	struct genesys_request request = genesys_request(API_USER_PATCH);
+	struct json_out out;
+	struct buf body;
+
+	buf_init(&body, 256);
+	json_out_init(&out, &body);
+	json_out_object(&out);
+	json_out_member_int(&out, "version", version);
+	/* With `state` nothing else may be changed in the same call (facts, section 5). */
+	json_out_member(&out, "state", "inactive");
+	json_out_object_end(&out);
+	request.path_ids[0] = flight->now.path_ids[0];
+	request.body = slice_of(body.data, body.len);
+	request.content_type = "application/json";
+	request.done = restore_answered;
+	request.ctx = flight;
+	flight->restore_sent = true;
+	genesys_start(flight->sender->g, &request);
+	buf_release(&body);
+}
+
+static void restore_read(void *ctx, const struct genesys_answer *answer)
+{
+	struct flight *flight = ctx;
+	struct native_user user;
+	struct err err = ERR_INIT;
+
+	note_answer(flight, answer);
+	if (!genesys_ok(answer)) {
+		flight_done(flight, flight->restore_sent ? OUTCOME_UNKNOWN :
+							   failure_outcome(flight, answer));
+		return;
+	}
+	if (read_native(answer->body, flight->now.path_ids[0], &user, &err)) {
+		char text[ERR_FORMAT_MAX];
+
+		genesys_err(&flight->result.err, API_USERS, answer->correlation_id,
+			    ERR_PROTOCOL, err_format(&err, text, sizeof(text)));
+		flight_done(flight, flight->restore_sent ? OUTCOME_UNKNOWN : OUTCOME_FAILED);
+		return;
+	}
+	if (user.found && !strcmp(user.state, "deleted")) {
+		send_restore(flight, user.version);
+		return;
+	}
+	flight->result.err = (struct err)ERR_INIT;
+	if (user.found && !strcmp(user.state, "inactive") && flight->restore_sent) {
+		flight_done(flight, OUTCOME_DONE);
+		return;
+	}
+	err_set(&flight->result.err, ERR_CONFLICT, "%s: the account %s was deleted when the plan "
+		"was made and is %s by now; plan again", person_of(flight, 0)->user_name,
+		flight->now.path_ids[0], user.found ? user.state : "not in the tenant");
+	flight_done(flight, OUTCOME_REFUSED);
+}
+
+/* Looked at before it is restored, after a conflict, and when no answer told the outcome. */
+static void read_for_restore(struct flight *flight)
+{
+	struct genesys_request request = genesys_request(API_USERS);
+	struct buf query;
+
+	buf_init(&query, 4096);
+	buf_addstr(&query, "?pageSize=100&state=any&id=");
+	buf_addurl(&query, flight->now.path_ids[0], strlen(flight->now.path_ids[0]));
+	request.query = query.data;
+	request.done = restore_read;
+	request.ctx = flight;
+	genesys_start(flight->sender->g, &request);
+	buf_release(&query);
+}
+
+static void restore_answered(void *ctx, const struct genesys_answer *answer)
+{
+	struct flight *flight = ctx;
+
+	note_answer(flight, answer);
+	if (genesys_ok(answer)) {
+		flight->result.err = (struct err)ERR_INIT;
+		flight_done(flight, OUTCOME_DONE);
+	} else if ((answer->outcome == HTTP_UNKNOWN || version_conflict(answer)) &&
+		   !flight->sender->draining && flight->conflicts++ < CONFLICTS_MAX) {
+		read_for_restore(flight);
+	} else {
+		flight->result.err = answer->err;
+		flight_done(flight, failure_outcome(flight, answer));
+	}
+}
+
 /* ---- splitting ---- */
 
 /* Where the second half begins: between two people. */
@@ -549,6 +691,10 @@ static void flight_send(struct flight *flight)
 	const struct call *now = &flight->now;
 	struct genesys_request request = genesys_request((enum api_op)now->op);
 
+	if (now->op == API_USER_PATCH) {
+		read_for_restore(flight);
+		return;
+	}
 	memcpy(request.path_ids, now->path_ids, sizeof(request.path_ids));
 	request.query = now->query;
 	request.body = now->body;
@@ -657,219 +803,6 @@ int genesys_send(struct tenant *tenant, const struct plan *plan, struct call *ca
 		http_drain(sender.g->http, false);
 	if (sender.err.kind) {
 		*err = sender.err;
-		return -1;
-	}
-	return 0;
-}
-
-/* ---- settling what was accepted ---- */
-
-struct settler {
-	struct genesys *g;
-	const struct plan *plan;
-	const uint32_t *steps;
-	size_t count;
-	bool *confirmed;
-	struct map by_account; /* account id -> first step (index + 1) in `chain` */
-	uint32_t *chain;       /* next step of the same account, index + 1 */
-	struct err err;
-};
-
-static const struct step *settle_step(const struct settler *settler, size_t i)
-{
-	return &settler->plan->steps.items[settler->steps[i]];
-}
-
-static const char *settle_account(const struct settler *settler, size_t i)
-{
-	return settler->plan->people.items[settle_step(settler, i)->person].account_id;
-}
-
-/* One user of the answer: {id, groups: [{id}]}. */
-static int settle_user(struct settler *settler, struct json_in *in, struct arena *mem)
-{
-	struct slice key, id = { 0 }, group;
-	struct map groups = { 0 };
-	bool told = false;
-	uint64_t at;
-
-	(void)mem;
-	while (json_object_next(in, &key)) {
-		if (slice_eq_str(key, "id")) {
-			json_get_text(in, &id);
-		} else if (slice_eq_str(key, "groups") && json_peek(in) == JSON_IN_ARRAY) {
-			told = true;
-			while (json_array_next(in)) {
-				struct slice name;
-
-				if (json_peek(in) != JSON_IN_OBJECT) {
-					json_skip(in);
-					continue;
-				}
-				while (json_object_next(in, &name)) {
-					if (slice_eq_str(name, "id") &&
-					    json_get_text(in, &group))
-						map_set(&groups, group, 1);
-					else if (!slice_eq_str(name, "id"))
-						json_skip(in);
-				}
-			}
-		} else {
-			json_skip(in);
-		}
-	}
-	if (told && !json_failed(in) && map_get(&settler->by_account, id, &at)) {
-		for (; at; at = settler->chain[at - 1]) {
-			const struct step *step = settle_step(settler, at - 1);
-			bool in_group = map_get(&groups, slice_str(step->item_id), NULL);
-
-			if (in_group == (step->kind == STEP_GROUP_ADD))
-				settler->confirmed[at - 1] = true;
-		}
-	}
-	map_release(&groups);
-	return json_failed(in) ? -1 : 0;
-}
-
-static void settle_done(void *ctx, const struct genesys_answer *answer)
-{
-	struct settler *settler = ctx;
-	struct arena mem = ARENA_INIT;
-	struct err err = ERR_INIT;
-	struct json_in in;
-	struct slice key;
-	char text[ERR_FORMAT_MAX];
-
-	if (!genesys_ok(answer)) {
-		if (!settler->err.kind)
-			settler->err = answer->err;
-		return;
-	}
-	json_open(&in, answer->body.data ? answer->body.data : "", answer->body.len, "", &mem,
-		  &err);
-	while (json_object_next(&in, &key)) {
-		if (!slice_eq_str(key, "entities")) {
-			json_skip(&in);
-			continue;
-		}
-		while (json_array_next(&in))
-			if (settle_user(settler, &in, &mem))
-				break;
-	}
-	if (json_close(&in) && !settler->err.kind)
-		genesys_err(&settler->err, API_USERS, answer->correlation_id, ERR_PROTOCOL,
-			    err_format(&err, text, sizeof(text)));
-	arena_release(&mem);
-}
-
-static void settle_ask(struct settler *settler, const struct buf *query)
-{
-	struct genesys_request request = genesys_request(API_USERS);
-
-	request.query = query->data;
-	request.done = settle_done;
-	request.ctx = settler;
-	genesys_start(settler->g, &request);
-}
-
-/* Accounts with a step not yet seen, 100 a call. Returns how many. */
-static size_t settle_round(struct settler *settler)
-{
-	unsigned most = api_op(API_USERS)->batch_max, in_call = 0;
-	struct map asked = { 0 };
-	struct buf query;
-	size_t open = 0;
-
-	buf_init(&query, 64u << 10);
-	for (size_t i = 0; i < settler->count; i++) {
-		const char *id = settle_account(settler, i);
-		enum step_kind kind = settle_step(settler, i)->kind;
-
-		if (settler->confirmed[i] || (kind != STEP_GROUP_ADD && kind != STEP_GROUP_REMOVE) ||
-		    !id || !map_set(&asked, slice_str(id), 1))
-			continue;
-		open++;
-		if (!in_call)
-			buf_addf(&query, "?pageSize=%u&state=any&expand=groups", most);
-		buf_addstr(&query, "&id=");
-		buf_addurl(&query, id, strlen(id));
-		if (++in_call == most) {
-			settle_ask(settler, &query);
-			buf_clear(&query);
-			in_call = 0;
-		}
-	}
-	if (in_call)
-		settle_ask(settler, &query);
-	buf_release(&query);
-	map_release(&asked);
-	genesys_wait(settler->g);
-	return open;
-}
-
-static void settle_prepare(struct settler *settler)
-{
-	settler->chain = mem_array(settler->count, sizeof(*settler->chain));
-	for (size_t i = 0; i < settler->count; i++) {
-		enum step_kind kind = settle_step(settler, i)->kind;
-		const char *id = settle_account(settler, i);
-		uint64_t before = 0;
-
-		/* Group changes and moves between units alone are answered by 202. */
-		settler->confirmed[i] = kind != STEP_GROUP_ADD && kind != STEP_GROUP_REMOVE &&
-					kind != STEP_UNIT_SET && kind != STEP_UNIT_REMOVE;
-		if (settler->confirmed[i] || !id || kind == STEP_UNIT_SET ||
-		    kind == STEP_UNIT_REMOVE)
-			continue;
-		map_get(&settler->by_account, slice_str(id), &before);
-		settler->chain[i] = (uint32_t)before;
-		map_set(&settler->by_account, slice_str(id), i + 1);
-	}
-}
-
-static void wake(void *ctx)
-{
-	*(bool *)ctx = true;
-}
-
-static void pause_until(struct genesys *g, int64_t when_us)
-{
-	struct loop_timer timer = { 0 };
-	bool due = false;
-
-	loop_timer_set(g->loop, &timer, when_us, wake, &due);
-	while (!due)
-		loop_step(g->loop, LOOP_NEVER);
-}
-
-int genesys_settle(struct tenant *tenant, const struct plan *plan, const uint32_t *steps,
-		   size_t count, bool *confirmed, struct err *err)
-{
-	struct settler settler = { .g = (struct genesys *)tenant, .plan = plan,
-				   .steps = steps, .count = count, .confirmed = confirmed };
-	struct genesys *g = settler.g;
-	int64_t deadline = loop_now_us(g->loop) + g->set.settle_ms * 1000;
-	int64_t wait_us = 500000;
-
-	settle_prepare(&settler);
-	for (;;) {
-		bool open = false;
-
-		settle_round(&settler);
-		genesys_settle_units(g, plan, steps, count, confirmed, &settler.err);
-		if (settler.err.kind)
-			break;
-		for (size_t i = 0; i < count; i++)
-			open |= !confirmed[i];
-		if (!open || loop_now_us(g->loop) + wait_us > deadline)
-			break;
-		pause_until(g, loop_now_us(g->loop) + wait_us);
-		wait_us = wait_us < 4000000 ? wait_us * 2 : 4000000;
-	}
-	map_release(&settler.by_account);
-	mem_free(settler.chain);
-	if (settler.err.kind) {
-		*err = settler.err;
 		return -1;
 	}
 	return 0;

@@ -37,10 +37,15 @@ static const struct {
 	  "left a: the inactive account A has the login name a@x but does not carry this "
 	  "person's external id (a), so it is not ours to change. If it is the same person, "
 	  "link it with: dirbridge adopt\n" },
-	{ "row 22: a deleted one, even with our external id",
-	  "person a\naccount A user=a@x ext=a state=deleted\n",
-	  "left a: the login name a@x is held by the deleted account A; the tenant gives it to "
-	  "nobody else\n" },
+	{ "row 21: a deleted one with our external id is restored",
+	  "person a\naccount A user=a@x ext=a displayName=a state=deleted\n",
+	  "link a A\na restore\na enable\n" },
+	{ "row 22: a deleted one that nothing says is theirs",
+	  "person a\naccount A user=a@x ext=z state=deleted\n",
+	  "left a: the login name a@x is held by the deleted account A, and nothing says that it "
+	  "was this person's; the tenant gives the name to nobody else. If it was theirs, restore "
+	  "it in the tenant and link it with: dirbridge adopt; if not, restore it, change its "
+	  "e-mail address and delete it again\n" },
 	{ "row 22: somebody who is linked has the name",
 	  "person a user=b@x\nperson b user=c@x\naccount B user=b@x ext=b displayName=b\n"
 	  "link b B\n",

@@ -35,6 +35,7 @@ static void check_why(struct scene *scene, const struct row *row, const struct r
 
 			/* What the rules do not state, as `active` here, has no line of its own. */
 			if (strcmp(person->id, record->id) != 0 ||
+			    step->kind == STEP_RESTORE ||
 			    (step->kind == STEP_ENABLE &&
 			     !record_text(record, SCIM_ATTR_ACTIVE)))
 				continue;
@@ -341,7 +342,16 @@ static const struct row states[] = {
 	  "\nlink a A\n", "a disable\n" },
 	{ "row 24, inactive already", "person a active=false title=T\n" BARE
 	  "state=inactive\nlink a A\n", "" },
-	{ "row 24, deleted in the tenant", "person a\n" BARE "state=deleted\nlink a A\n",
+	{ "row 24, deleted in the tenant: restored, active at last",
+	  "person a title=T\n" BARE "state=deleted\nlink a A left\n",
+	  "a restore\na set title - -> T\na enable\n" },
+	{ "row 24, deleted: roles and what was recorded are given anew",
+	  "person a role=employee skill=Sales:2 queue=Q1\n" BARE
+	  "state=deleted role=employee\nlink a A left skill=Sales:2 queue=Q1 role=employee\n",
+	  "a restore\na skill-set Sales - -> 2\na grant employee in Home\na queue-add Q1\n"
+	  "a enable\n" },
+	{ "row 24, deleted, and not to be active",
+	  "person a active=false\n" BARE "state=deleted\nlink a A\n",
 	  "left a: its account A was deleted in the tenant\n" },
 	{ "row 20, not to be active: not created", "person a active=false\n", "" },
 	{ "row 20, without a name", "person a name=-\n",
