@@ -49,7 +49,7 @@ static bool read_level(struct call *call, const json_t *json, struct level *ret)
 		return false;
 	}
 	if (switched(call, SWITCH_LANGUAGE_LEVELS) && !of_skills(call) &&
-	    !json_is_integer(proficiency)) {
+	    json_number_value(proficiency) != (int)json_number_value(proficiency)) {
 		refuse_platform(call, 400, "bad.request", "proficiency of a language must be "
 				"a whole number");
 		return false;

@@ -337,12 +337,12 @@ static bool read_levels(struct call *call, const json_t *object, const char *att
 		if (!item)
 			return bad(call, "%s: there is no \"%.100s\"", attr,
 				   name ? name : "");
-		if (kind == ITEM_LANGUAGE && number && !json_is_integer(number) &&
-		    switched(call, SWITCH_LANGUAGE_LEVELS))
-			return bad(call, "%s: proficiency must be a whole number", attr);
 		if (number && (!json_is_number(number) || json_number_value(number) < 0 ||
 			       json_number_value(number) > PROFICIENCY_MAX))
 			return bad(call, "%s: proficiency must be a number from 0 to 5", attr);
+		if (kind == ITEM_LANGUAGE && number && switched(call, SWITCH_LANGUAGE_LEVELS) &&
+		    json_number_value(number) != (int)json_number_value(number))
+			return bad(call, "%s: proficiency must be a whole number", attr);
 		levels_set(levels, item->number, number ? json_number_value(number) : 0);
 	}
 	return true;

@@ -65,9 +65,10 @@ calls() { curl -sf "$SANDBOX_URL/sandbox/counters" | python3 -c "
 import json, sys
 c = json.load(sys.stdin)['calls']
 print(sum(n for op, n in c.items() if op not in ('TOKEN', 'USERS', 'GRANTS', 'ROLES', 'DIVISIONS',
-    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'USERS_QUERY', 'USERS_SEARCH', 'SUBJECT',
-    'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO',
-    'SUBJECT_ME', 'OAUTH_CLIENT', 'OAUTH_CLIENTS', 'LIMITS')))"; }
+    'SKILLS', 'LANGUAGES', 'GROUPS', 'QUEUES', 'QUEUE_MEMBERS', 'SCIM_USERS', 'SCIM_USER', 'TOKEN_INFO',
+    'SUBJECT_ME', 'OAUTH_CLIENT', 'OAUTH_CLIENTS', 'LIMITS', 'SCIM_CONFIG', 'USERS_QUERY', 'USERS_SEARCH',
+    'USER', 'SUBJECT', 'LOCATIONS', 'TEAMS', 'TEAM_MEMBERS', 'UNITS', 'UNIT_USERS', 'UNIT_OF', 'WORK_PLANS',
+    'WORK_PLANS_QUERY')))"; }
 no_writes() { [ "$(calls)" = "$1" ]; }
 settings() { # NAME SED-EXPRESSION: a copy of the settings with a change; prints its path
 	sed "$2" "$work/dirbridge.yaml" >"$work/$1.yaml"
