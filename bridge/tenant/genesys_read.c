@@ -167,6 +167,7 @@ static int read_again(void *ctx, struct json_in *in, bool *ret_again, struct err
 	if (!words.id.len || !map_get(&present->by_id, words.id, &index))
 		return err_set(err, ERR_PROTOCOL, "a user that was not asked for");
 	account = &present->accounts.items[index];
+	genesys_keep_employer(reader, account);
 	found = account->unknown_kinds & words.came;
 	for (size_t i = 0; i < reader->held.count; i++)
 		if (found & 1u << reader->held.items[i].kind)

@@ -101,6 +101,11 @@ unsigned genesys_sort_held(struct held *held, size_t count);
 /* The words of one user; fields and held are left in the reader. */
 int genesys_read_words(struct account_reader *reader, struct json_in *in,
 		       struct user_words *words, struct err *err);
+/*
+ * Give an account the employer's fields that the reader holds, in place of its own: that
+ * expansion can't be told from an employer without any, so it is taken with the others.
+ */
+void genesys_keep_employer(struct account_reader *reader, struct account *account);
 /* An entity of a list of users: adds an account of reader->state. ctx = account_reader. */
 int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err *err);
 /*

@@ -332,6 +332,28 @@ static void keep_lists(struct account_reader *reader, struct account *account)
 	account->held = held;
 }
 
+static bool of_employer(const struct scim_field *field)
+{
+	return field->attr == SCIM_ATTR_EMPLOYEE_NUMBER || field->attr == SCIM_ATTR_DATE_HIRE;
+}
+
+void genesys_keep_employer(struct account_reader *reader, struct account *account)
+{
+	struct scim_field *fields =
+		arena_array(&reader->present->mem,
+			    reader->field_count + account->field_count + 1, sizeof(*fields));
+	size_t count = 0;
+
+	for (size_t i = 0; i < reader->field_count; i++)
+		if (of_employer(&reader->fields[i]))
+			fields[count++] = reader->fields[i];
+	for (size_t i = 0; i < account->field_count; i++)
+		if (!of_employer(&account->fields[i]))
+			fields[count++] = account->fields[i];
+	account->field_count = (unsigned)scim_fields_sort(fields, count);
+	account->fields = fields;
+}
+
 int genesys_read_user(void *ctx, struct json_in *in, bool *ret_again, struct err *err)
 {
 	struct account_reader *reader = ctx;
