@@ -2,6 +2,7 @@
  * Single users, and the two ways around the list: /users/query by cursor, which knows no
  * limit of 10,000, and /users/search.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "bridge/sandbox/inside.h"
@@ -222,13 +223,16 @@ void op_users_query(struct call *call)
 	    !user_expand(call, &expand) || !user_state(call, &state))
 		return;
 	from = state == USER_STATE_COUNT ? NULL : &store->by_state[state];
+	assert(store);
 	cursor_of(&page, from ? from->count : store->users.count);
 	answer_begin(call, 200);
 	json_out_object(out);
 	json_out_key(out, "entities");
 	json_out_array(out);
-	for (size_t i = page.first; i < page.end; i++)
+	for (size_t i = page.first; i < page.end; i++) {
+		assert(!from || from->items);
 		user_write(call, store->users.items[from ? from->items[i] : i], expand);
+	}
 	json_out_array_end(out);
 	cursor_write(call, &page, "cursor", true);
 	json_out_member_int(out, "results", (int64_t)(page.end - page.first));
@@ -441,6 +445,7 @@ static void write_found(struct call *call, const struct search *search,
 	json_out_array_end(out);
 	json_out_key(out, "results");
 	json_out_array(out);
+	assert(page->first == page->end || users->items);
 	for (size_t i = page->first; i < page->end; i++)
 		user_write(call, call->store->users.items[users->items[i]], search->expand);
 	json_out_array_end(out);
@@ -453,7 +458,7 @@ void op_users_search(struct call *call)
 					     "sortBy", "expand", "enforcePermissions", NULL };
 	struct numbers users = { 0 };
 	struct search search = { 0 };
-	struct page page;
+	struct page page = { 0 };
 
 	if (!body_members(call, call->body, names, "the body") ||
 	    !body_number(call, call->body, "pageSize", 25, 1, SEARCH_PAGE_MAX, &page.size) ||

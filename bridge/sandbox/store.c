@@ -1,5 +1,6 @@
 #include "bridge/sandbox/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -485,9 +486,12 @@ static void settle_one(struct store *store, const struct pending *p)
 
 	if (p->never)
 		return;
-	if (p->kind == ITEM_UNIT)
+	if (p->kind == ITEM_UNIT) {
 		store_set_unit(store, user, item);
-	else if (p->add)
+		return;
+	}
+	assert(item); /* only a unit can be none */
+	if (p->add)
 		store_join(item, p->kind, user);
 	else
 		store_leave(item, p->kind, user);
