@@ -81,7 +81,8 @@ static int read_long_list(struct account_reader *reader, int64_t total, struct e
 	if (set.seen || (set.err.kind != ERR_AUTH && set.err.kind != ERR_NOT_FOUND &&
 			 set.err.kind != ERR_REFUSED))
 		return -1;
-	verdict_spoil(verdict, "inactive users past the %dth: %.140s", INACTIVE_MAX, err->text);
+	verdict_spoil(verdict, "inactive users past the %dth need directory:user:view in "
+		      "all divisions: %.100s", INACTIVE_MAX, err->text);
 	*err = (struct err)ERR_INIT;
 	excuse(reader, reader->excused_first);
 	set = users_set(reader, ACCOUNT_INACTIVE, "&state=inactive" EXPANSIONS,

@@ -255,8 +255,8 @@ static const struct {
 	    { QUERY, 0, { .status = 403, .body = "{\"code\":\"missing.permissions\"}" } },
 	    { INACTIVE, 0,
 	      { .status = 200, .body = "{\"entities\":[" ONE("u8") "],\"total\":1}" } } },
-	  NULL, "inactive users past the 10000th: GET /api/v2/users/query: 403 "
-	  "missing.permissions: the client needs directory:user:view", 0 },
+	  NULL, "inactive users past the 10000th need directory:user:view in all divisions: "
+	  "GET /api/v2/users/query: 403 missing.permissions", 0 },
 	{ "a state that is none",
 	  { { PAGE1, 0, { .status = 200,
 			  .body = "{\"entities\":[{\"id\":\"u1\",\"state\":\"asleep\"}],"
