@@ -225,6 +225,7 @@ static int take_token(struct service *s, const struct service_answer *answer, st
 		return err_set(err, ERR_PROTOCOL, "%s: the answer is no token; it wants "
 			       "access_token", s->set.token_url);
 	}
+	assert(token.data);
 	forget_token(s);
 	s->authorization = bearer_header(token);
 	s->token_number++;

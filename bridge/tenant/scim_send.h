@@ -62,9 +62,9 @@ int service_make_put(struct arena *mem, const struct service_answer *answer,
 /* Whether a refusal means that the service does not know this form of a request. */
 bool service_not_understood(const struct service_answer *answer);
 
-/* scim_user.c */
+/* scim_user.c; `ctx` is a flight */
 void service_user_send(struct flight *flight);
-void service_user_answered(void *flight, const struct service_answer *answer);
+void service_user_answered(void *ctx, const struct service_answer *answer);
 
 /* scim_group.c */
 void service_group_send(struct flight *flight);
