@@ -265,7 +265,7 @@ static void user_read(void *ctx, const struct service_answer *answer)
 		send_patch(flight);
 }
 
-/* ---- the answer ---- */
+/* ---- refusals ---- */
 
 /* 400 invalidVers is what some answer to If-Match; 409 counts when it is not about a name. */
 static bool version_conflict(const struct flight *flight, const struct service_answer *answer)
@@ -302,6 +302,87 @@ static bool try_other_form(struct flight *flight, const struct service_answer *a
 	return false;
 }
 
+/* ---- a POST whose answer was lost ---- */
+
+static const char *step_value(const struct flight *flight, enum scim_attr attr)
+{
+	for (unsigned i = 0; i < flight->call->step_count; i++)
+		if (service_flight_step(flight, i)->attr == attr)
+			return service_flight_step(flight, i)->new_text;
+	return NULL;
+}
+
+struct found {
+	struct flight *flight;
+	const char *external_id;
+	struct scim_resource user;
+	bool ours;
+};
+
+static int take_found(void *ctx, struct slice resource, struct err *err)
+{
+	struct found *found = ctx;
+	const struct scim_field *field;
+	struct scim_resource user;
+
+	if (scim_resource_parse(resource.data, resource.len, "", &found->flight->mem, &user,
+				err))
+		return -1;
+	field = scim_fields_find(user.fields, user.count, SCIM_ATTR_EXTERNAL_ID, NULL);
+	if (user.id && field && !strcmp(field->value, found->external_id)) {
+		found->user = user;
+		found->ours = true;
+	}
+	return 0;
+}
+
+/* It is ours when it carries what nobody else would have written. Else the next run looks. */
+static void looked_for(void *ctx, const struct service_answer *answer)
+{
+	struct flight *flight = ctx;
+	struct found found = { .flight = flight,
+			       .external_id = step_value(flight, SCIM_ATTR_EXTERNAL_ID) };
+	struct err ignored = ERR_INIT;
+	struct scim_list list;
+
+	if (service_ok(answer) &&
+	    !scim_list_read(answer->body.data, answer->body.len, "", &flight->mem, take_found,
+			    &found, &list, &ignored) && found.ours) {
+		flight->result.account_id = found.user.id;
+		if (found.user.version)
+			flight->result.version = service_version(&flight->mem,
+								 slice_str(found.user.version));
+		service_flight_done(flight, OUTCOME_DONE);
+		return;
+	}
+	flight->result.err = flight->refusal;
+	service_flight_done(flight, OUTCOME_UNKNOWN);
+}
+
+static bool look_for_created(struct flight *flight, const struct service_answer *answer)
+{
+	struct service_request request = service_request(API_STD_USERS);
+	const char *name = step_value(flight, SCIM_ATTR_USER_NAME);
+	struct buf filter, query;
+
+	if (flight->read_back || !name || !step_value(flight, SCIM_ATTR_EXTERNAL_ID))
+		return false;
+	flight->read_back = true;
+	flight->refusal = answer->err;
+	buf_init(&filter, 65536);
+	buf_init(&query, 4 * 65536);
+	scim_filter_quote(&filter, "userName", "eq", slice_str(name));
+	buf_addstr(&query, "?filter=");
+	buf_addurl(&query, filter.data, filter.len);
+	request.query = query.data;
+	service_flight_request(flight, &request, NULL, looked_for);
+	buf_release(&filter);
+	buf_release(&query);
+	return true;
+}
+
+/* ---- the answer ---- */
+
 void service_user_answered(void *ctx, const struct service_answer *answer)
 {
 	struct flight *flight = ctx;
@@ -319,6 +400,9 @@ void service_user_answered(void *ctx, const struct service_answer *answer)
 		/* It may have been carried out: look, and send what is left. */
 		flight->read_back = true;
 		read_first(flight);
+	} else if (create && answer->outcome == HTTP_UNKNOWN) {
+		if (!look_for_created(flight, answer))
+			service_flight_failed(flight, answer);
 	} else if (!try_other_form(flight, answer)) {
 		service_flight_failed(flight, answer);
 	}
