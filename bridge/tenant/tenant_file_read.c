@@ -14,6 +14,9 @@
 
 #include "scim/base/banned.h"
 
+/* More than this on one account is not believed; each list is sorted in place. */
+#define HELD_MAX 10000
+
 struct pending {
 	const char *user; /* id, in reader.ids */
 	struct held held;
@@ -150,9 +153,13 @@ static void read_item(struct reader *r, enum catalogue_kind kind)
 static void add_field(struct reader *r, enum scim_attr attr, const char *key,
 		      struct slice value)
 {
+	bool repeats = attr == SCIM_ATTR_DIVISION || attr == SCIM_ATTR_DEPARTMENT ||
+		       attr == SCIM_ATTR_TITLE;
+
 	if (value.len && r->field_count < SCIM_FIELDS_MAX)
-		r->fields[r->field_count++] =
-			(struct scim_field){ (uint16_t)attr, key, keep_once(r, value) };
+		r->fields[r->field_count++] = (struct scim_field){
+			(uint16_t)attr, key, repeats ? keep_once(r, value) : keep(r, value)
+		};
 }
 
 static void read_typed(struct reader *r, enum scim_attr attr)
@@ -444,15 +451,6 @@ static int read_pass(struct reader *r, FILE *file, bool second, struct err *err)
 
 /* --- who holds what ---------------------------------------------------------------------- */
 
-static int cmp_holding(const void *a, const void *b)
-{
-	const struct holding *x = a, *y = b;
-
-	if (x->account != y->account)
-		return x->account < y->account ? -1 : 1;
-	return held_cmp(&x->held, &y->held);
-}
-
 /* Members and grants of what is no user (groups hold grants, too) are nobody's here. */
 static void settle_pending(struct reader *r)
 {
@@ -464,25 +462,50 @@ static void settle_pending(struct reader *r)
 				 ((struct holding){ (uint32_t)at, r->pending.items[i].held }));
 }
 
-static void hand_out(struct reader *r)
+/* Few a person: sorted as they are put in. What is there twice stays once. */
+static void give(struct account *account, struct held *list, const struct held *held)
 {
-	struct holding *items = r->holdings.items;
-	size_t count = r->holdings.count;
-	struct held *all = arena_array(&r->present->mem, count + 1, sizeof(*all));
-	size_t kept = 0;
+	unsigned at = account->held_count;
 
-	if (count)
-		qsort(items, count, sizeof(*items), cmp_holding);
-	for (size_t i = 0; i < count; i++) {
-		struct account *account = &r->present->accounts.items[items[i].account];
+	while (at && held_cmp(&list[at - 1], held) > 0)
+		at--;
+	if (at && !held_cmp(&list[at - 1], held))
+		return;
+	memmove(&list[at + 1], &list[at], (account->held_count - at) * sizeof(*list));
+	list[at] = *held;
+	account->held_count++;
+}
 
-		if (!account->held_count)
-			account->held = &all[kept];
-		else if (!held_cmp(&account->held[account->held_count - 1], &items[i].held))
-			continue;
-		all[kept++] = items[i].held;
-		account->held_count++;
+/* One list for all, each account's part as long as what was read for it. */
+static int hand_out(struct reader *r, struct err *err)
+{
+	size_t accounts = r->present->accounts.count, at = 0;
+	struct held *all = arena_array(&r->present->mem, r->holdings.count + 1, sizeof(*all));
+	size_t *first = mem_array(accounts + 1, sizeof(*first));
+
+	for (size_t i = 0; i < r->holdings.count; i++)
+		first[r->holdings.items[i].account]++;
+	for (size_t i = 0; i < accounts; i++) {
+		size_t count = first[i];
+
+		if (count > HELD_MAX) {
+			mem_free(first);
+			return err_at(err, ERR_LIMIT, r->path, 0, 0,
+				      "the user \"%s\" has more than %d assignments",
+				      r->present->accounts.items[i].id, HELD_MAX);
+		}
+		first[i] = at;
+		r->present->accounts.items[i].held = &all[at];
+		at += count;
 	}
+	for (size_t i = 0; i < r->holdings.count; i++) {
+		const struct holding *holding = &r->holdings.items[i];
+
+		give(&r->present->accounts.items[holding->account],
+		     &all[first[holding->account]], &holding->held);
+	}
+	mem_free(first);
+	return 0;
 }
 
 int tenant_file_parse(FILE *file, const char *where, const struct tenant_file_names *names,
@@ -498,7 +521,7 @@ int tenant_file_parse(FILE *file, const char *where, const struct tenant_file_na
 		status = read_pass(&r, file, true, err);
 	if (!status) {
 		settle_pending(&r);
-		hand_out(&r);
+		status = hand_out(&r, err);
 	}
 	vec_release(&r.pending);
 	vec_release(&r.holdings);
