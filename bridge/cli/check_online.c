@@ -167,6 +167,10 @@ static void check_tenant(struct run *run, struct findings *findings)
 	look.account_count = samples.count;
 	if (run->tenant->ops->check)
 		run->tenant->ops->check(run->tenant, &look, findings);
+	else
+		findings_add(findings, FINDING_NOTE, "permission", NULL,
+			     "permissions, limits and other writers are not looked at: the tenant "
+			     "is a %s", run->tenant->ops->kind);
 }
 
 enum exit_code check_online(struct run *run, struct findings *findings)

@@ -47,14 +47,14 @@ static const struct row {
 	{ "location", NULL, IF_NAMED, API_LOCATIONS, ACCESS_ANYWHERE, false },
 	{ "team", NULL, IF_NAMED, API_TEAMS, ACCESS_ANYWHERE, false },
 	{ "unit", NULL, IF_NAMED, API_UNITS, ACCESS_ANYWHERE, false },
-	{ "work_plan", NULL, IF_NAMED, API_UNITS, ACCESS_ANYWHERE, false },
-	{ "work_plan", NULL, IF_NAMED, API_WORK_PLANS, ACCESS_ANYWHERE, false },
+	{ "work plan", NULL, IF_NAMED, API_UNITS, ACCESS_ANYWHERE, false },
+	{ "work plan", NULL, IF_NAMED, API_WORK_PLANS, ACCESS_ANYWHERE, false },
 	{ NULL, "directory:user:view", ALWAYS, API_USERS, ACCESS_PEOPLE, true },
 	{ NULL, NULL, IF_ROLES, API_GRANTS, ACCESS_GRANTS, true },
 	{ NULL, NULL, IF_QUEUES, API_QUEUE_MEMBERS, ACCESS_ANYWHERE, false },
 	{ "team", NULL, IF_NAMED, API_TEAM_MEMBERS, ACCESS_ANYWHERE, false },
 	{ "unit", NULL, IF_NAMED, API_UNIT_USERS, ACCESS_ANYWHERE, false },
-	{ "work_plan", NULL, IF_NAMED, API_WORK_PLANS_QUERY, ACCESS_ANYWHERE, false },
+	{ "work plan", NULL, IF_NAMED, API_WORK_PLANS_QUERY, ACCESS_ANYWHERE, false },
 	{ NULL, "directory:user:view", IF_UNLINKED, API_SCIM_USERS, ACCESS_PEOPLE, false },
 	{ NULL, "directory:user:view", ALWAYS, API_SCIM_USER, ACCESS_PEOPLE, false },
 	{ NULL, NULL, ALWAYS, API_SCIM_CREATE, ACCESS_PEOPLE, false },
@@ -75,7 +75,7 @@ static const struct row {
 	{ "team", NULL, IF_NAMED, API_TEAM_ADD, ACCESS_PEOPLE, false },
 	{ "team", NULL, IF_NAMED, API_TEAM_REMOVE, ACCESS_PEOPLE, false },
 	{ "unit", NULL, IF_NAMED, API_UNIT_MOVE, ACCESS_ANYWHERE, false },
-	{ "work_plan", NULL, IF_NAMED, API_WORK_PLANS_PATCH, ACCESS_ANYWHERE, false },
+	{ "work plan", NULL, IF_NAMED, API_WORK_PLANS_PATCH, ACCESS_ANYWHERE, false },
 };
 
 static bool kind_named(const struct access_use *use, const char *name)
