@@ -170,7 +170,7 @@ static void check_tenant(struct run *run, struct findings *findings)
 	else
 		findings_add(findings, FINDING_NOTE, "permission", NULL,
 			     "permissions, limits and other writers are not looked at: the tenant "
-			     "is a %s", run->tenant->ops->kind);
+			     "is of the kind %s", run->tenant->ops->kind);
 }
 
 enum exit_code check_online(struct run *run, struct findings *findings)
