@@ -12,8 +12,14 @@
 
 #include "scim/base/banned.h"
 
-/* Calls whose intent is made durable at once, as a multiple of those in flight. */
+/*
+ * Calls whose intent is made durable at once, as a multiple of those in flight. Each time
+ * waits for the disk: where calls are fast the batches grow until one lasts for a while; where
+ * they are paced they stay small, since after a crash all of a batch must be looked at.
+ */
 #define BATCH_FACTOR 4
+#define BATCH_FACTOR_MAX 128
+#define BATCH_FAST_US 500000
 
 /* A profile that somebody else keeps changing is left for the next run. */
 #define CONFLICTS_MAX 5
@@ -34,6 +40,8 @@ struct sender {
 	size_t count, next;    /* next whose intent is to be made durable */
 	size_t ready;          /* next to send; ready <= next */
 	unsigned in_flight;
+	unsigned factor;       /* of the next batch */
+	int64_t batched_us;    /* when the last one began */
 	int (*before)(void *ctx, struct call **batch, size_t count, struct err *err);
 	tenant_call_fn *done;
 	void *ctx;
@@ -731,10 +739,17 @@ static void launch(struct sender *sender, struct call *call)
 
 static void make_durable(struct sender *sender)
 {
-	size_t most = (size_t)sender->g->set.in_flight * BATCH_FACTOR;
-	size_t count = sender->count - sender->next;
+	int64_t now_us = loop_now_us(sender->g->loop);
+	size_t most, count = sender->count - sender->next;
 	struct call **batch;
 
+	if (sender->next && now_us - sender->batched_us < BATCH_FAST_US &&
+	    sender->factor < BATCH_FACTOR_MAX)
+		sender->factor *= 2;
+	else if (now_us - sender->batched_us > 2 * BATCH_FAST_US)
+		sender->factor = BATCH_FACTOR;
+	sender->batched_us = now_us;
+	most = (size_t)sender->g->set.in_flight * sender->factor;
 	if (count > most)
 		count = most;
 	batch = mem_array(count, sizeof(struct call *));
@@ -784,6 +799,7 @@ int genesys_send(struct tenant *tenant, const struct plan *plan, struct call *ca
 		.plan = plan,
 		.calls = calls,
 		.count = count,
+		.factor = BATCH_FACTOR,
 		.before = before,
 		.done = done,
 		.ctx = ctx,

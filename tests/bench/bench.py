@@ -330,6 +330,41 @@ def bench_sandbox_rate():
            statistics.median(theirs), ">= 0.3")
 
 
+def bench_apply_rate():
+    """A saved plan of one call a person, by the whole process; wrk with the same calls."""
+    users, skills = [], []
+    with open(f"{WORK}/state.jsonl", encoding="utf-8") as f:
+        for line in f:
+            o = json.loads(line)
+            if o["kind"] == "user" and o["state"] != "deleted":
+                users.append(o["id"])
+            # Not those that the rules set, or it would stand in the way of the next plan.
+            elif o["kind"] == "skill" and o["name"] not in ("Billing", "Refunds"):
+                skills.append(o["id"])
+    for name, ids in (("users", users), ("skills", skills)):
+        with open(f"{WORK}/{name}.list", "w", encoding="utf-8") as f:
+            f.write("".join(i + "\n" for i in ids))
+    base = os.environ["SANDBOX_URL"]
+    os.environ["BENCH_TOKEN"] = sandbox_token()
+    rules, settings = f"{WORK}/mappings/agents.yaml", f"{WORK}/dirbridge.yaml"
+    with open(rules, encoding="utf-8") as f:
+        text = f.read()
+    ours, theirs = [], []
+    for level in range(RUNS):
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write(text.replace("{Billing: 5, Refunds: 5}",
+                                 f"{{Billing: {level}, Refunds: {(level + 1) % 5}}}"))
+        plan = f"{WORK}/plan.json"
+        run([f"{BUILD}/dirbridge", "plan", "-q", "-o", plan, "-c", settings])
+        with open(plan, encoding="utf-8") as f:
+            people = len({s["person"] for s in json.load(f)["steps"]})
+        seconds = run([f"{BUILD}/dirbridge", "apply", plan, "--yes", "-q", "-c", settings])[0]
+        ours.append(people / seconds)
+        theirs.append(wrk(base, int(os.environ.get("BENCH_SECONDS", "4"))))
+    record(statistics.median(ours), "/s", "wrk sending the same mix", statistics.median(theirs),
+           ">= 0.5")
+
+
 def pacing():
     """Of one simulated run each: calls sent, 429s met, calls allowed."""
     out = [run([f"{BUILD}/tests/bench/pacing", str(seed)])[2] for seed in range(1, 41)]
@@ -349,6 +384,7 @@ def bench_pacing_429():
 
 
 {
+    "apply-rate": bench_apply_rate,
     "pacing": bench_pacing,
     "pacing-429": bench_pacing_429,
     "read-map": bench_read_map,

@@ -49,6 +49,34 @@ if wanted rules; then
 	"$build/tests/tools/gen_directory" --people 20000 --groups 40 --seed 5 >"$work/company.ldif"
 	bench rules
 fi
+if wanted apply-rate; then
+	sandbox_stop
+	rm -f "$work"/dirbridge.db*
+	"$build/tests/tools/gen_directory" --people "${BENCH_APPLY_PEOPLE:-20000}" --groups 40 --seed 5 \
+		>"$work/company.ldif"
+	"$build/tests/tools/gen_tenant" --seed 5 --foreign 20 >"$work/tenant.jsonl"
+	sandbox_start "$work/tenant.jsonl" --rate 0 --lag 0
+	BIND_PASSWORD_FILE=/dev/null LDAPS_URI=ldaps://127.0.0.1 CA_FILE=/dev/null \
+		BIND_DN=cn=none write_settings "$work"
+	sed -i "s,^  uri:.*,  kind: ldif\n  ldif: company.ldif," "$work/dirbridge.yaml"
+	cat >"$work/mappings/agents.yaml" <<-'X'
+		version: 1
+		people:
+		  - name: everybody
+		    match: [externalId, userName]
+		    profile:
+		      userName: ${entry.mail.lowerAscii()}
+		      displayName: ${entry.cn}
+		    assign:
+		      - skills: {Billing: 5, Refunds: 5}
+	X
+	"$build/dirbridge" apply --yes -q -c "$work/dirbridge.yaml" >"$work/apply.out" ||
+		{ tail -n 20 "$work/apply.out"; exit 1; }
+	curl -sf "$SANDBOX_URL/sandbox/state" >"$work/state.jsonl"
+	export SANDBOX_URL
+	bench apply-rate
+	sandbox_stop
+fi
 for name in pacing pacing-429; do
 	if wanted $name; then bench $name; fi
 done
