@@ -39,6 +39,8 @@ struct shooter {
 	struct seen_ids seen; /* two searches may show the same entry */
 	struct snapshot_sums sums;
 	struct tenant *tenant; /* NULL: only the directory */
+	unsigned kinds;
+	int64_t time_s;
 };
 
 static void write_values(struct ldif_writer *writer, const char *name,
@@ -126,7 +128,7 @@ static int read_tenant(struct tenant *tenant, struct present *present, struct ar
 {
 	const struct catalogue *cat = &present->catalogue;
 	struct tenant_need need = { 0 };
-	uint32_t *queues, *divisions;
+	uint32_t *queues, *divisions, *teams, *units;
 
 	if (tenant->ops->read_catalogue(tenant, present, err))
 		return -1;
@@ -138,6 +140,16 @@ static int read_tenant(struct tenant *tenant, struct present *present, struct ar
 		queues[i] = i;
 	for (unsigned i = 0; i < need.grant_division_count; i++)
 		divisions[i] = i + 1 < need.grant_division_count ? i : ITEM_ALL;
+	need.team_count = (unsigned)cat->kinds[CAT_TEAM].items.count;
+	need.unit_count = (unsigned)cat->kinds[CAT_UNIT].items.count;
+	teams = arena_array(mem, need.team_count + 1, sizeof(*teams));
+	units = arena_array(mem, need.unit_count + 1, sizeof(*units));
+	for (unsigned i = 0; i < need.team_count; i++)
+		teams[i] = i;
+	for (unsigned i = 0; i < need.unit_count; i++)
+		units[i] = i;
+	need.teams = teams;
+	need.units = units;
 	need.queues = queues;
 	need.grant_divisions = divisions;
 	if (tenant->ops->read_accounts(tenant, &need, present, err) ||
@@ -153,6 +165,8 @@ static int shoot_tenant(struct shooter *s, const char *path, struct arena *mem,
 	int status;
 
 	present_init(&present);
+	present.kinds = s->kinds;
+	present.time_s = s->time_s;
 	status = read_tenant(s->tenant, &present, mem, err);
 	if (!status)
 		status = tenant_file_write(&present, path, err);
@@ -268,10 +282,11 @@ static int write_files(struct shooter *s, const char *dir, const struct config *
 }
 
 int snapshot_write(const char *dir, const struct config *config, struct directory *directory,
-		   const struct layout *layout, struct tenant *tenant, int64_t time_s,
-		   struct snapshot_sums *ret_sums, struct err *err)
+		   const struct layout *layout, struct tenant *tenant, unsigned kinds,
+		   int64_t time_s, struct snapshot_sums *ret_sums, struct err *err)
 {
-	struct shooter s = { .people = layout, .tenant = tenant };
+	struct shooter s = { .people = layout, .tenant = tenant, .kinds = kinds,
+			     .time_s = time_s };
 	struct arena mem = ARENA_INIT;
 	int status;
 

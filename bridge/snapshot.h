@@ -28,12 +28,13 @@ struct snapshot_sums {
 
 /*
  * Read `directory` (open, without `watch`) with these attributes into the new folder `dir`,
- * and all of `tenant` (open; NULL: leave it out). Returns 0, or -1 with *err, and no folder
+ * and all of `tenant` (open; NULL: leave it out); of teams, units and work plans what `kinds`
+ * names (bit per assign_kind), since not every tenant has them. Returns 0, or -1 with *err, and no folder
  * then: ERR_IO; ERR_USAGE when the folder is there already; what the tenant says.
  */
 int snapshot_write(const char *dir, const struct config *config, struct directory *directory,
-		   const struct layout *layout, struct tenant *tenant, int64_t time_s,
-		   struct snapshot_sums *ret_sums, struct err *err);
+		   const struct layout *layout, struct tenant *tenant, unsigned kinds,
+		   int64_t time_s, struct snapshot_sums *ret_sums, struct err *err);
 
 struct snapshot {
 	int64_t time_s;          /* the time of the read: `now` of what is planned from it */

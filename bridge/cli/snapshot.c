@@ -2,6 +2,7 @@
 
 #include "bridge/run.h"
 #include "bridge/snapshot.h"
+#include "mappings/rules_uses.h"
 
 #include "scim/base/banned.h"
 
@@ -70,7 +71,7 @@ static enum exit_code take(struct run *run, const struct cli_args *args)
 		status = tenant_open(run->config, run->clock, &run->rng, &run->tenant, &err);
 	if (!status)
 		status = snapshot_write(dir, run->config, run->directory, &layout, run->tenant,
-					run->time_s, &sums, &err);
+					rules_uses(run->rules).kinds, run->time_s, &sums, &err);
 	layout_release(&layout);
 	if (status) {
 		cli_say_error(&err);

@@ -25,6 +25,13 @@ struct writer {
 	struct json_out out;
 };
 
+const char *tenant_file_kind(enum catalogue_kind kind)
+{
+	if (kind == CAT_UNIT)
+		return "unit";
+	return kind == CAT_WORK_PLAN ? "workPlan" : catalogue_kind_name(kind);
+}
+
 static int cmp_member(const void *a, const void *b)
 {
 	const struct member *x = a, *y = b;
@@ -102,7 +109,7 @@ static void write_items(struct writer *w, enum catalogue_kind kind, size_t *at)
 	for (uint32_t i = 0; i < cat->kinds[kind].items.count; i++) {
 		const struct catalogue_item *item = &cat->kinds[kind].items.items[i];
 
-		begin(w, catalogue_kind_name(kind));
+		begin(w, tenant_file_kind(kind));
 		json_out_member(&w->out, "id", item->id);
 		json_out_member(&w->out, "name", item->name);
 		if (kind == CAT_DIVISION)
@@ -115,6 +122,9 @@ static void write_items(struct writer *w, enum catalogue_kind kind, size_t *at)
 			json_out_text(&w->out, "*");
 			json_out_array_end(&w->out);
 		}
+		if (kind == CAT_WORK_PLAN)
+			json_out_member(&w->out, "unit",
+					catalogue_item(cat, CAT_UNIT, item->unit)->id);
 		if (kind != CAT_DIVISION && by_members((enum assign_kind)kind))
 			write_members(w, kind, i, at);
 		end(w);

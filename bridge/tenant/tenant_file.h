@@ -5,7 +5,8 @@
  *
  *   division  id name home           role  id name permissions[]
  *   skill language  id name          group id name version members[]
- *   queue     id name members[]
+ *   queue     id name members[]      team  id name members[]
+ *   unit      id name members[]      workPlan  id name unit members[]
  *   user      id name email state version division title department employeeNumber
  *             dateHire manager emails[{type,value}] phones[{type,value}] externalId
  *             skills[{id,proficiency}] languages[{id,proficiency}]
@@ -31,6 +32,8 @@
 
 #define TENANT_LINE_BYTES_MAX ((size_t)64 << 20)
 
+/* The `kind` of a catalogue's lines. */
+const char *tenant_file_kind(enum catalogue_kind kind);
 /*
  * Write `present`, which must know everything of everybody, into the new file `path`, mode
  * 0600. ERR_REFUSED when it does not: unknown would be read as absent.

@@ -62,7 +62,7 @@ static const char *keep_once(struct reader *r, struct slice text)
 static enum catalogue_kind item_kind(struct slice name)
 {
 	for (int kind = 0; kind < CAT_KIND_COUNT; kind++)
-		if (slice_eq_str(name, catalogue_kind_name((enum catalogue_kind)kind)))
+		if (slice_eq_str(name, tenant_file_kind((enum catalogue_kind)kind)))
 			return (enum catalogue_kind)kind;
 	return CAT_KIND_COUNT;
 }
@@ -118,8 +118,23 @@ static void add_item(struct reader *r, enum catalogue_kind kind, struct catalogu
 	at = catalogue_add(cat, kind, item);
 	if (item->home)
 		cat->home = at;
-	for (size_t i = first; i < r->pending.count; i++)
+	for (size_t i = first; i < r->pending.count; i++) {
 		r->pending.items[i].held.item = at;
+		r->pending.items[i].held.division = kind == CAT_WORK_PLAN ? item->unit : 0;
+	}
+}
+
+/* Of a work plan; units stand before their plans. */
+static void read_unit(struct reader *r, struct catalogue_item *item)
+{
+	struct slice id;
+
+	if (!json_get_text(&r->in, &id))
+		return;
+	item->unit = find_item(r, CAT_UNIT, id);
+	if (item->unit == ITEM_NONE)
+		json_fail(&r->in, ERR_INVALID, "no line above defines the unit \"%.*s\"",
+			  SLICE_FMT(id));
 }
 
 static void read_item(struct reader *r, enum catalogue_kind kind)
@@ -137,6 +152,8 @@ static void read_item(struct reader *r, enum catalogue_kind kind)
 			json_get_bool(&r->in, &item.home);
 		else if (slice_eq_str(key, "version"))
 			json_get_int(&r->in, &item.version);
+		else if (kind == CAT_WORK_PLAN && slice_eq_str(key, "unit"))
+			read_unit(r, &item);
 		else if (slice_eq_str(key, "permissions"))
 			read_permissions(r, &item);
 		else if (slice_eq_str(key, "members") && kind < (int)CAT_DIVISION)

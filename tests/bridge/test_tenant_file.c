@@ -76,6 +76,9 @@ static const char whole[] =
 	"{\"kind\":\"role\",\"id\":\"r2\",\"name\":\"Named\",\"permissions\":[]}\n"
 	"{\"kind\":\"role\",\"id\":\"r3\",\"name\":\"Plain\"}\n"
 	"{\"kind\":\"skill\",\"id\":\"s1\",\"name\":\"Billing\"}\n"
+	"{\"kind\":\"unit\",\"id\":\"m0\",\"name\":\"MU 0\",\"members\":[]}\n"
+	"{\"kind\":\"unit\",\"id\":\"m1\",\"name\":\"MU 1\",\"members\":[\"u1\"]}\n"
+	"{\"kind\":\"workPlan\",\"id\":\"w1\",\"name\":\"Full\",\"unit\":\"m1\",\"members\":[\"u1\"]}\n"
 	"{\"kind\":\"queue\",\"id\":\"q1\",\"name\":\"Q\",\"division\":\"d1\",\"members\":[\"u1\"]}\n";
 
 static void check_whole(const struct present *present, const char *which)
@@ -102,7 +105,11 @@ static void check_whole(const struct present *present, const char *which)
 					     "work")->value, "a@y");
 	assert_string_equal(ann->version, "3");
 	assert_string_equal(ann->external_id, "e1");
-	assert_int_equal(ann->held_count, 4);
+	assert_int_equal(ann->held_count, 6);
+	assert_int_equal(ann->held[4].kind, ASSIGN_UNIT);
+	assert_int_equal(ann->held[4].item, 1);
+	assert_int_equal(ann->held[5].kind, ASSIGN_WORK_PLAN);
+	assert_int_equal(ann->held[5].division, 1);
 	assert_int_equal(ann->held[0].kind, ASSIGN_ROLE);
 	assert_int_equal(ann->held[0].division, ITEM_ALL);
 	assert_int_equal(ann->held[1].kind, ASSIGN_SKILL);
@@ -171,6 +178,8 @@ static const struct {
 	  "no line defines the skill \"s\"", 1 },
 	{ "a division that is not", "{\"kind\":\"user\",\"id\":\"a\",\"division\":\"d\"}\n",
 	  "no line defines the division \"d\"", 1 },
+	{ "a plan of no unit", "{\"kind\":\"workPlan\",\"id\":\"w\",\"name\":\"n\",\"unit\":\"m\"}\n",
+	  "no line above defines the unit \"m\"", 1 },
 	{ "a grant of nothing", "{\"kind\":\"grant\",\"subject\":\"a\",\"division\":\"*\"}\n",
 	  "a grant wants", 1 },
 	{ "members that are no texts", "{\"kind\":\"group\",\"id\":\"g\",\"name\":\"n\",\"members\":[1]}\n",
