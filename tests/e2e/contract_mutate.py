@@ -123,9 +123,9 @@ def requests(t):
         'USER_PATCH': lambda: ({'userId': t.user}, {}, {
             'version': t.version('users', t.user), 'locations': [{'id': t.location}]}),
         'DIVISION_MOVE': lambda: ({'divisionId': t.division, 'objectType': 'USER'}, {}, [t.user]),
-        'SKILLS_PATCH': lambda: ({'userId': t.user}, {}, level),
-        'SKILLS_PUT': lambda: ({'userId': t.user}, {}, level),
-        'LANGUAGES_PATCH': lambda: ({'userId': t.user}, {}, language),
+        'SKILLS_PATCH': lambda: ({'userId': t.user}, {}, copy.deepcopy(level)),
+        'SKILLS_PUT': lambda: ({'userId': t.user}, {}, copy.deepcopy(level)),
+        'LANGUAGES_PATCH': lambda: ({'userId': t.user}, {}, copy.deepcopy(language)),
         'ROLE_GRANT': lambda: ({'roleId': t.role}, {}, {
             'subjectIds': [t.user], 'divisionIds': [t.division]}),
         'SUBJECT_BULKADD': lambda: ({'subjectId': t.user}, {}, grants),
@@ -144,7 +144,7 @@ def requests(t):
         'USERS': lambda: ({}, {'pageSize': '25', 'state': 'any', 'expand': 'groups',
                                'id': [t.user]}, None),
         'USERS_QUERY': lambda: ({}, {'pageSize': '25', 'state': 'any'}, None),
-        'USER': lambda: ({'userId': t.user}, {'state': 'any', 'expand': 'groups'}, None),
+        'USER': lambda: ({'userId': t.user}, {'state': 'active', 'expand': 'groups'}, None),
         'GRANTS': lambda: ({'divisionId': t.division}, {'pageSize': '25'}, None),
         'QUEUE_MEMBERS': lambda: ({'queueId': t.queue}, {'memberBy': 'user'}, None),
         'SCIM_USERS': lambda: ({}, {'count': '5', 'filter': 'userName eq "a@x.org"'}, None),

@@ -53,8 +53,27 @@ take "rows of api.def" python3 tests/e2e/contract_rows.py "$contract" "$work/row
 
 # --- what the contract forbids, to the sandbox ------------------------------------------
 
+# more_things FILE: a location, teams, a unit with a plan; the first two users are in the unit.
+more_things() {
+	python3 - "$1" <<'P'
+import json, sys
+path = sys.argv[1]
+things = [json.loads(line) for line in open(path, encoding="utf-8")]
+users = [t["id"] for t in things if t["kind"] == "user" and t.get("state", "active") == "active"][:2]
+more = [{"kind": "location", "id": "c0000000-0000-0000-0000-000000000001", "name": "Contract site"}]
+more += [{"kind": "team", "id": "c0000000-0000-0000-0000-00000000000%d" % n, "name": "Contract " + name}
+         for n, name in ((2, "A"), (3, "B"))]
+more += [{"kind": "unit", "id": "c0000000-0000-0000-0000-000000000004", "name": "Contract unit", "members": users},
+         {"kind": "workPlan", "id": "c0000000-0000-0000-0000-000000000005", "name": "Contract plan",
+          "unit": "c0000000-0000-0000-0000-000000000004"}]
+with open(path, "a", encoding="utf-8") as file:
+    for thing in more:
+        file.write(json.dumps(thing) + "\n")
+P
+}
 "$build/tests/tools/gen_tenant" --seed 3 --foreign 20 >"$work/mutated.jsonl"
-sandbox_start "$work/mutated.jsonl" --rate 0 --lag 0
+more_things "$work/mutated.jsonl"
+sandbox_start "$work/mutated.jsonl" --rate 0 --lag 0 --set team-division=any
 take "wrong requests" python3 tests/e2e/contract_mutate.py "$contract" "$work/rows.json" \
 	"$SANDBOX_URL"
 sandbox_stop
@@ -94,14 +113,17 @@ dirbridge() {
 python3 tests/e2e/contract_cut.py "$contract" "$work/rows.json" >"$work/cut.json"
 "$build/tests/tools/gen_directory" --people 60 --groups 40 --seed 3 >"$work/company.ldif"
 "$build/tests/tools/gen_tenant" --seed 3 --foreign 20 >"$work/tenant.jsonl"
+more_things "$work/tenant.jsonl"
 slapd_init "$work/slapd"
 slapd_load "$work/company.ldif"
 slapd_start
-sandbox_start "$work/tenant.jsonl" --rate 0 --lag 50
+sandbox_start "$work/tenant.jsonl" --rate 0 --lag 50 --set team-division=any
 prism_start "$work/cut.json" "$SANDBOX_URL"
 write_settings "$work"
 # The login host is not in the contract: tokens come straight from the sandbox.
 sed -i "s,api_url: .*,api_url: $PRISM_URL," "$work/dirbridge.yaml"
+sed -i 's/^    assign:/&\n      - teams: ["Contract ${entry.l == '"'Lisbon'"' ? '"'A'"' : '"'B'"'}"]\n        work_plan: {unit: Contract unit, plan: Contract plan}/' \
+	"$work/mappings/agents.yaml"
 
 dirbridge "check --online" 0 check --online
 dirbridge "the first apply" 0 apply --yes
@@ -114,6 +136,7 @@ dirbridge "changes" 0 apply --yes
 dirbridge "and then nothing" 0 plan --exit-code
 slapd_modify <"$work/back.ldif"
 dirbridge "leavers come back" 0 apply --yes
+dirbridge "one person" 0 plan --only "$(sed -n 's/^dn: \(uid=[^,]*\),.*/\1/p' "$work/company.ldif" | sed -n 9p)"
 dirbridge "and then nothing" 0 plan --exit-code
 curl -sf "$SANDBOX_URL/sandbox/counters" >"$work/counters.json"
 cp "$work/prism.log" "$work/scenario.log"
