@@ -217,6 +217,8 @@ static int add_some(struct membership *m, enum member_form form, const struct sl
 	struct slice written[NAMES_AT_ONCE], texts[NAMES_AT_ONCE];
 	uint32_t numbers[NAMES_AT_ONCE];
 
+	if (count == 0)
+		return 0;
 	for (size_t i = 0; i < count; i++) {
 		written[i] = values[i];
 		if (form == MEMBER_UNIQUE)

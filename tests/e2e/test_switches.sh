@@ -80,5 +80,5 @@ done <<<"$switches"
 one cap-grants=100 cap-role-subjects=500 cap-division-move=500 cap-agent-move=500 \
 	cap-work-plans=500 cap-put-skills=100
 
-echo "switches: $passed ok, $failed failed"
+echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
