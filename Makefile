@@ -195,7 +195,7 @@ help:
 	@echo 'make all        build/dirbridge and build/dirbridge-sandbox'
 	@echo 'make demo       the main job on real parts, start to end'
 	@echo 'make check      all tests (make unit ONLY=test_name for one)'
-	@echo 'make check LONG=1  the same, and connections that end at every byte (hours)'
+	@echo 'make check LONG=1  the same, and connections that end at every byte, every kill point, 2,000 people into scimmy (hours)'
 	@echo 'make bench      benchmarks beside their references (ONLY=name for some)'
 	@echo 'make lint       clang build, clang-tidy, cppcheck, shellcheck'
 	@echo 'make fuzz       libFuzzer on each parser (ONLY=name, FUZZ_SECONDS=60 each)'
