@@ -51,7 +51,8 @@ print(user["state"], *names("team"), "|", *names("unit"), "|", *names("workPlan"
 is() { # NAME MAIL EXPECTED
 	local got
 	got=$(where "$2")
-	: >"$work/out" >"$work/err"
+	: >"$work/out"
+	: >"$work/err"
 	if [ "$got" = "$3" ]; then ok "$1"; else bad "$1" "$got, not $3"; fi
 }
 person() { # UID SITE TYPE
