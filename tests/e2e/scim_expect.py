@@ -4,6 +4,8 @@
   scim_expect.py rules LDIF               rules for the company: profile, a group each
   scim_expect.py changes LDIF FOLDER      FOLDER/changes.ldif: a mover, a rename, a marriage,
                                           values gone, another manager; FOLDER/leavers: DNs
+  scim_expect.py groups LDIF              the groups, empty, for --seed of scim_quirks.py
+  scim_expect.py hidden LDIF              an account not made by SCIM with a person's name
   scim_expect.py compare LDIF STATE [QUIRK]
                                           LDIF the company as it is, STATE the service's
 
@@ -191,6 +193,12 @@ def main():
         for name in sorted(company.groups):
             print('      - when: inGroup("%s")\n        groups: [%s]' % (name, name))
         print('    own: {groups: manage}')
+    elif command == 'groups':
+        print(json.dumps([{'schemas': [CORE + 'Group'], 'displayName': name}
+                          for name in sorted(company.groups)]))
+    elif command == 'hidden':
+        print(json.dumps([{'schemas': [CORE + 'User'], 'managed': False, 'userName': one(
+            list(company.people.values())[5], 'mail').lower()}]))
     elif command == 'changes':
         changes(company, args[1])
     elif command == 'compare':

@@ -92,7 +92,7 @@ QUIRKS = {
     'config-wrong': 'ServiceProviderConfig says no patch, filter, etag; says bulk, which is 404',
     'no-bulk': 'Bulk is neither told nor there',
     'bulk-small': 'five operations a Bulk',
-    'token-expires': 'the token is refused (401) after 60 requests',
+    'token-expires': 'the token is refused (401) after 20 requests',
     'odd-ids': 'ids with / # % space and letters beyond ASCII',
     'plain-json': 'answers are application/json',
     'lower-paths': 'paths in lower case only (/users)',
@@ -663,7 +663,7 @@ class Service:
         self.requests += 1
         if headers.get('Authorization') != 'Bearer ' + self.token:
             raise ScimError(401, None, 'no such token')
-        if self.on('token-expires') and self.requests > 60:
+        if self.on('token-expires') and self.requests > 20:
             raise ScimError(401, None, 'the token is too old')
 
     def handle(self, method, path, query, headers, text):
