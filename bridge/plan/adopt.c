@@ -225,7 +225,8 @@ void plan_adopt(const struct plan_input *in, struct arena *mem, struct adoptions
 		    !record_frozen(in->records[i]) && !in->records[i]->skip_reason)
 			look_for(&a, in->records[i]);
 	refuse_shared(&a);
-	qsort(a.found.items, a.found.count, sizeof(*a.found.items), adoption_order);
+	if (a.found.count)
+		qsort(a.found.items, a.found.count, sizeof(*a.found.items), adoption_order);
 	for (size_t i = 0; i < a.found.count; i++)
 		ret->counts[a.found.items[i].kind]++;
 	ret->items = arena_array(mem, a.found.count + 1, sizeof(*ret->items));
