@@ -26,9 +26,9 @@ static void put_run(struct buf *out, const struct run *run, enum exit_code code)
 
 	one(out, "run_exit_code", "Exit code of the last apply; 0 is well.", code);
 	one(out, "run_end_timestamp_seconds", "When the last apply ended.",
-	    (double)(now_us / 1000000));
+	    (double)now_us / 1e6);
 	one(out, "run_duration_seconds", "How long it took.",
-	    (double)(now_us / 1000 - run->time_s * 1000) / 1000);
+	    (double)(now_us - run->time_s * 1000000) / 1e6);
 	one(out, "run_refused", "1 when a limit or guard refused it: nothing was written.",
 	    run->plan.refused || code == EXIT_REFUSED);
 }

@@ -1,6 +1,7 @@
 /*
  * First contact: whose accounts those are that were there before us.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -222,7 +223,7 @@ static int each_line(const char *file, struct buf *text,
 			       struct err *err),
 		     void *ctx, struct err *err)
 {
-	char *at = text->data, *end = text->data + text->len;
+	char *at, *end;
 	unsigned line = 0;
 
 	if (buf_read_file(text, file, err))
@@ -427,6 +428,7 @@ static int on_found_line(void *ctx, unsigned line, struct slice first, struct sl
 	if (!map_get(&lines->things, slice_str(key), &at))
 		return err_at(err, ERR_INVALID, lines->file, line, 0,
 			      "nothing of that kind was found with that person");
+	assert(lines->list.items && at < lines->list.count);
 	held.person = lines->list.items[at].who->link.person_id;
 	held.held = *lines->list.items[at].held;
 	vec_push(&lines->batch.held, held);

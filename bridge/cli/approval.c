@@ -168,7 +168,7 @@ static int check_text(const char *where, struct slice text, const char *hash,
 	char signature[SIGN_TEXT];
 	const char *seal = text.data + text.len - tail;
 
-	if (text.len < tail || memcmp(seal, SIGNATURE, sizeof(SIGNATURE) - 1))
+	if (text.len < tail || memcmp(seal, SIGNATURE, sizeof(SIGNATURE) - 1) != 0)
 		return err_at(err, ERR_REFUSED, where, 0, 0, "this is no approval");
 	memcpy(signature, seal + sizeof(SIGNATURE) - 1, SIGN_TEXT - 1);
 	signature[SIGN_TEXT - 1] = '\0';

@@ -484,12 +484,12 @@ static int check_seal(struct slice text, const char *where, char hash[DIGEST_TEX
 	const size_t tail = sizeof(SEAL) - 1 + DIGEST_TEXT - 1 + 3; /* "} and a line end */
 	const char *seal;
 
-	if (text.len < tail || memcmp(seal = text.data + text.len - tail, SEAL, sizeof(SEAL) - 1))
+	if (text.len < tail || memcmp(seal = text.data + text.len - tail, SEAL, sizeof(SEAL) - 1) != 0)
 		return err_at(err, ERR_INVALID, where, 0, 0,
 			      "this is not a saved plan: it does not end with its sha256");
 	digest_of(text.data, text.len - tail + 1, hash);
-	if (memcmp(seal + sizeof(SEAL) - 1, hash, DIGEST_TEXT - 1) ||
-	    memcmp(text.data + text.len - 3, "\"}\n", 3))
+	if (memcmp(seal + sizeof(SEAL) - 1, hash, DIGEST_TEXT - 1) != 0 ||
+	    memcmp(text.data + text.len - 3, "\"}\n", 3) != 0)
 		return err_at(err, ERR_REFUSED, where, 0, 0,
 			      "the plan was changed after it was made: its sha256 does not fit; "
 			      "make it anew with dirbridge plan -o");

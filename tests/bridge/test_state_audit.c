@@ -204,7 +204,7 @@ static void changes_are_found(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < sizeof(tampered) / sizeof(*tampered); i++) {
-		struct place place;
+		struct place place = { .dir = "" };
 		struct seen seen;
 
 		place_make(&place);
@@ -221,7 +221,7 @@ static void changes_are_found(void **unused)
 /* A run that was cut off joins the chain with the next one, as far as it came. */
 static void cut_off_runs_too(void **unused)
 {
-	struct place place;
+	struct place place = { .dir = "" };
 	struct seen seen;
 
 	(void)unused;
@@ -237,7 +237,7 @@ static void cut_off_runs_too(void **unused)
 
 static void old_steps_are_forgotten(void **unused)
 {
-	struct place place;
+	struct place place = { .dir = "" };
 	struct state *state;
 	struct seen seen, before;
 	struct err err = ERR_INIT;
@@ -265,7 +265,7 @@ static void old_steps_are_forgotten(void **unused)
 
 static void a_copy_is_whole(void **unused)
 {
-	struct place place;
+	struct place place = { .dir = "" };
 	struct state *state;
 	struct err err = ERR_INIT;
 	struct stat st;
@@ -296,7 +296,7 @@ static void a_copy_is_whole(void **unused)
 
 static void no_copy(void **unused)
 {
-	struct place place;
+	struct place place = { .dir = "" };
 	struct state *state;
 	struct err err = ERR_INIT;
 	char nowhere[200];
@@ -327,7 +327,7 @@ static void make_old(const char *file)
 
 static void an_older_form_is_brought_up(void **unused)
 {
-	struct place place;
+	struct place place = { .dir = "" };
 	struct stat before, after;
 	struct state *state;
 	struct seen seen;

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -101,11 +102,25 @@ def set_up(folder, start):
             shutil.copy(start + "/" + name, folder + "/" + name)
 
 
+def retarget(folder, url):
+    """The state is of a tenant by its address, and each sandbox has another port."""
+    path = folder + "/dirbridge.db"
+    if not os.path.exists(path):
+        return
+    db = sqlite3.connect(path)
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        if any(row[1] == "target" for row in db.execute("PRAGMA table_info(%s)" % table)):
+            db.execute("UPDATE %s SET target = ?" % table, (url,))
+    db.commit()
+    db.close()
+
+
 def undisturbed(start, folder):
     """The tenant after one good run from there, and how many places there are to kill it."""
     os.makedirs(folder, exist_ok=True)
     set_up(folder, start)
     sandbox = Sandbox(folder)
+    retarget(folder, sandbox.url)
     done = run(folder, sandbox.url, "apply", "--yes", count=folder + "/count")
     if done.returncode != 0:
         sys.exit("the undisturbed run: exit %d\n%s" % (done.returncode, done.stdout.decode()))
@@ -120,6 +135,7 @@ def one(folder, start, expected, kill):
     set_up(folder, start)
     sandbox = Sandbox(folder)
     try:
+        retarget(folder, sandbox.url)
         killed = run(folder, sandbox.url, "apply", "--yes", kill=kill)
         if killed.returncode != -signal.SIGKILL:
             return "it was not killed: exit %d" % killed.returncode
