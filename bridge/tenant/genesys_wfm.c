@@ -21,6 +21,7 @@ struct whole_list {
 	/* Other members of the answer; NULL: skipped. */
 	int (*member)(void *ctx, struct slice key, struct json_in *in, struct err *err);
 	void *ctx;
+	bool came; /* the list itself: an answer without it is none, not an empty list */
 	struct err err;
 };
 
@@ -30,6 +31,7 @@ static int read_object(struct whole_list *list, struct json_in *in, struct err *
 
 	while (json_object_next(in, &key)) {
 		if (slice_eq_str(key, "entities")) {
+			list->came = true;
 			while (json_array_next(in))
 				if (list->entity(list->ctx, in, err))
 					return -1;
@@ -62,7 +64,9 @@ static void list_done(void *ctx, const struct genesys_answer *answer)
 	}
 	json_open(&in, answer->body.data ? answer->body.data : "", answer->body.len, "", &mem,
 		  &err);
-	if (read_object(list, &in, &err) || json_close(&in))
+	if (read_object(list, &in, &err) == 0 && !json_failed(&in) && !list->came)
+		err_set(&err, ERR_PROTOCOL, "the answer has no entities");
+	if (err.kind || json_close(&in))
 		genesys_err(&list->err, list->op, answer->correlation_id, ERR_PROTOCOL,
 			    err.kind ? err_format(&err, text, sizeof(text)) : "it can not be read");
 	arena_release(&mem);
@@ -413,6 +417,7 @@ static void read_unit_members(struct account_reader *reader, const struct tenant
 	genesys_wait(reader->g);
 	for (unsigned i = 0; i < need->unit_count; i++) {
 		spoil(present, &lists[i].err, ASSIGN_UNIT);
+		spoil(present, &lists[i].err, ASSIGN_WORK_PLAN); /* whose plans were not asked for */
 		if (present->kinds & 1u << ASSIGN_WORK_PLAN)
 			read_plans_of(reader, &readers[i],
 				      catalogue_item(cat, CAT_UNIT, need->units[i])->id,

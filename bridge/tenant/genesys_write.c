@@ -115,7 +115,7 @@ static bool splitting(const struct flight *flight)
 static bool is_removal(enum api_op op)
 {
 	return op == API_GRANT_DELETE || op == API_SKILL_DELETE ||
-	       op == API_LANGUAGE_DELETE || op == API_GROUP_REMOVE;
+	       op == API_LANGUAGE_DELETE || op == API_GROUP_REMOVE || op == API_TEAM_REMOVE;
 }
 
 static bool gone(int status)
@@ -132,6 +132,10 @@ static bool splittable(const struct flight *flight, int status)
 	case API_GROUP_REMOVE:
 	case API_QUEUE_CHANGE:
 	case API_DIVISION_MOVE:
+	case API_TEAM_ADD:
+	case API_TEAM_REMOVE:
+	case API_UNIT_MOVE:
+	case API_WORK_PLANS_PATCH:
 		break;
 	default:
 		return false;
