@@ -104,6 +104,26 @@ void run_release(struct run *run)
 	arena_release(&run->mem);
 }
 
+int run_with(const struct cli_command *self, int argc, char **argv,
+	     enum exit_code (*command)(struct run *run, const struct cli_args *args))
+{
+	struct cli_args args;
+	struct run run;
+	enum exit_code code;
+
+	if (cli_parse(self, argc, argv, &args) || args.help) {
+		code = args.help ? EXIT_DONE : EXIT_USAGE;
+		cli_args_release(&args);
+		return code;
+	}
+	code = run_open(&run, &args);
+	if (!code)
+		code = command(&run, &args);
+	run_release(&run);
+	cli_args_release(&args);
+	return code;
+}
+
 /* --- directory --------------------------------------------------------------------------- */
 
 /* The first few are explained, the rest is counted as they are. */

@@ -65,6 +65,13 @@ enum exit_code run_open(struct run *run, const struct cli_args *args);
 void run_release(struct run *run);
 
 /*
+ * A command that wants a run: arguments, --help, run_open, `command`, and all of it released.
+ * Returns the exit code.
+ */
+int run_with(const struct cli_command *self, int argc, char **argv,
+	     enum exit_code (*command)(struct run *run, const struct cli_args *args));
+
+/*
  * Groups and people through the rules into run->records. With `only` (count > 0) just the
  * people that these select; one that matches nobody is EXIT_FAILED.
  */

@@ -544,23 +544,9 @@ static enum exit_code adopt(struct run *run, const struct cli_args *args)
 	return run->present.verdict.complete && run->people.complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
-static int run_command(const struct cli_command *self, int argc, char **argv)
+static int run_adopt_command(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_args args;
-	struct run run;
-	enum exit_code code;
-
-	if (cli_parse(self, argc, argv, &args) || args.help) {
-		code = args.help ? EXIT_DONE : EXIT_USAGE;
-		cli_args_release(&args);
-		return code;
-	}
-	code = run_open(&run, &args);
-	if (!code)
-		code = adopt(&run, &args);
-	run_release(&run);
-	cli_args_release(&args);
-	return code;
+	return run_with(self, argc, argv, adopt);
 }
 
 const struct cli_command cli_adopt = {
@@ -573,5 +559,5 @@ const struct cli_command cli_adopt = {
 		"adopted account has and the rules want is ours from then on; what they do not want\n"
 		"stays until adopt --found --yes-to FILE.",
 	.options = options,
-	.run = run_command,
+	.run = run_adopt_command,
 };

@@ -81,23 +81,9 @@ static enum exit_code take(struct run *run, const struct cli_args *args)
 	return sums.verdict.complete && sums.tenant.complete ? EXIT_DONE : EXIT_PARTLY;
 }
 
-static int run_command(const struct cli_command *self, int argc, char **argv)
+static int run_snapshot(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_args args;
-	struct run run;
-	enum exit_code code;
-
-	if (cli_parse(self, argc, argv, &args) || args.help) {
-		code = args.help ? EXIT_DONE : EXIT_USAGE;
-		cli_args_release(&args);
-		return code;
-	}
-	code = run_open(&run, &args);
-	if (!code)
-		code = take(&run, &args);
-	run_release(&run);
-	cli_args_release(&args);
-	return code;
+	return run_with(self, argc, argv, take);
 }
 
 const struct cli_command cli_snapshot = {
@@ -112,5 +98,5 @@ const struct cli_command cli_snapshot = {
 		"makes a tenant of it to rehearse on. It holds personal data: only its owner may read\n"
 		"it. Exit 5: a read was not complete, and whoever reads the snapshot is told so.",
 	.options = options,
-	.run = run_command,
+	.run = run_snapshot,
 };

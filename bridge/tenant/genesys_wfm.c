@@ -226,6 +226,17 @@ static int read_team_member(void *ctx, struct json_in *in, bool *ret_again, stru
 	return read_member(ctx, in, err);
 }
 
+/* Until somebody's answer came and was understood, whether they have a plan is not known. */
+static void plan_unknown(struct present *present, uint32_t account, bool unknown)
+{
+	uint8_t bit = (uint8_t)(1u << ASSIGN_WORK_PLAN);
+
+	if (unknown)
+		present->accounts.items[account].unknown_kinds |= bit;
+	else
+		present->accounts.items[account].unknown_kinds &= (uint8_t)~bit;
+}
+
 /* {"user": {"id"}, "workPlanLookupKeysPerWeek": [key]}: one week was asked for. */
 static int read_agent(void *ctx, struct json_in *in, struct err *err)
 {
@@ -241,17 +252,24 @@ static int read_agent(void *ctx, struct json_in *in, struct err *err)
 			genesys_read_member(in, "id", &user);
 		else if (slice_eq_str(key, "workPlanLookupKeysPerWeek") &&
 			 json_peek(in) == JSON_IN_ARRAY)
-			while (json_array_next(in))
-				json_get_int(in, &number);
+			while (json_array_next(in)) {
+				if (json_peek(in) == JSON_IN_NULL)
+					json_skip(in); /* no plan in that week */
+				else
+					json_get_int(in, &number);
+			}
 		else
 			json_skip(in);
 	}
 	if (json_failed(in))
 		return -1;
-	if (number < 0 || number >= ITEM_ALL ||
-	    !map_get(&reader->accounts->present->by_id, user, &index))
+	if (number >= ITEM_ALL || !map_get(&reader->accounts->present->by_id, user, &index))
 		return 0;
 	agent.account = (uint32_t)index;
+	if (number < 0) { /* answered: no plan */
+		plan_unknown(reader->accounts->present, agent.account, false);
+		return 0;
+	}
 	agent.held.item = (uint32_t)number;
 	vec_push(&reader->keys, agent);
 	return 0;
@@ -292,6 +310,7 @@ static void take_plans(struct member_reader *reader)
 		if (!map_get(&reader->plans, slice_str(text), &plan) || plan == ITEM_NONE)
 			continue;
 		held.held.item = (uint32_t)plan;
+		plan_unknown(reader->accounts->present, held.account, false);
 		vec_push(&reader->accounts->more, held);
 	}
 }
@@ -376,8 +395,12 @@ static void read_plans_of(struct account_reader *reader, const struct member_rea
 	struct whole_list *lists = mem_array(count / most + 2, sizeof(*lists));
 	struct arena mem = ARENA_INIT;
 	size_t made = 0;
+	uint64_t account;
 	char today[21];
 
+	for (size_t i = 0; i < count; i++)
+		if (map_get(&reader->present->by_id, slice_str(unit->ids.items[i]), &account))
+			plan_unknown(reader->present, (uint32_t)account, true);
 	time_format(reader->present->time_s, today);
 	today[10] = '\0';
 	for (size_t at = 0; at < count; at += most, made++) {
@@ -391,8 +414,8 @@ static void read_plans_of(struct account_reader *reader, const struct member_rea
 	}
 	genesys_wait(reader->g);
 	for (size_t i = 0; i < made; i++) {
-		spoil(reader->present, &lists[i].err, ASSIGN_WORK_PLAN);
 		take_plans(&readers[i]);
+		spoil(reader->present, &lists[i].err, ASSIGN_WORK_PLAN);
 	}
 	release_members(readers, made);
 	mem_free(lists);

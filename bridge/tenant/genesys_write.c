@@ -220,14 +220,14 @@ static void begin_marks(struct flight *flight)
 /* {"failures": [{"id" or "userId", ...}]} inside a success. */
 static int read_failures(struct flight *flight, struct json_in *in, struct err *err)
 {
-	struct slice key, id;
+	struct slice key, id, why;
 
 	if (json_peek(in) != JSON_IN_ARRAY) {
 		json_skip(in);
 		return 0;
 	}
 	while (json_array_next(in)) {
-		id = slice_of(NULL, 0);
+		id = why = slice_of(NULL, 0);
 		begin_marks(flight);
 		if (json_peek(in) != JSON_IN_OBJECT)
 			return err_set(err, ERR_PROTOCOL, "a failure is no object");
@@ -236,6 +236,8 @@ static int read_failures(struct flight *flight, struct json_in *in, struct err *
 				json_opt_text(in, &id);
 			else if (slice_eq_str(key, "user"))
 				genesys_read_member(in, "id", &id);
+			else if (slice_eq_str(key, "reason") || slice_eq_str(key, "failure"))
+				json_opt_text(in, &why);
 			else
 				json_skip(in);
 		}
@@ -243,7 +245,9 @@ static int read_failures(struct flight *flight, struct json_in *in, struct err *
 			return err_set(err, ERR_PROTOCOL, "a failure of an account that was "
 				       "not in the call");
 		err_set(&flight->result.err, ERR_REFUSED,
-			"the tenant lists it among the failures of a successful call");
+			"the tenant lists it among the failures of a successful call%s%.*s",
+			why.len ? ": " : "", why.len ? (int)(why.len < 80 ? why.len : 80) : 0,
+			why.len ? why.data : "");
 	}
 	return 0;
 }

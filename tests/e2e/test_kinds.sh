@@ -139,7 +139,7 @@ people Bern PT gone >"$work/people.ldif"
 sed -i 's/"Team ${entry.l}"/Team Berne/' "$work/mappings/rules.yaml"
 expect "a team that is not there" 2 'rules.yaml:10:[0-9]+: team "Team Berne" is not in the tenant; nearest: "Team Bern"' plan
 sed -i 's/Team Berne/Team Basel/' "$work/mappings/rules.yaml"
-expect "people of another division are refused one by one" 5 'among the failures of a successful call' apply --yes
+expect "people of another division are refused one by one" 5 'among the failures of a successful call: UserGroupDivisionMismatch' apply --yes
 sed -i 's/teams: .*/teams: ["Team ${entry.l}"]/; s/unit: "MU ${entry.l}"/unit: MU Berne/' "$work/mappings/rules.yaml"
 expect "a unit that is not there" 2 'rules.yaml:11:[0-9]+: management unit "MU Berne" is not in the tenant; nearest: "MU Bern"' plan
 sed -i 's/work_plan: .*/unit: MU Bern/' "$work/mappings/rules.yaml"
