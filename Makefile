@@ -17,7 +17,6 @@ VERSION = 0.1.0
 
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(HARDEN) $(CFLAGS) \
 	-DDIRBRIDGE_VERSION='"$(VERSION)"' \
-	-DDIRBRIDGE_STOCK_DIR='"$(PREFIX)/share/dirbridge/mappings/stock"' \
 	-DDIRBRIDGE_STOCK_DIR='"$(PREFIX)/share/dirbridge/mappings/stock"' $(PKG_CFLAGS) $(SAN_FLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SAN_FLAGS)
 ifneq ($(SANITIZE),)

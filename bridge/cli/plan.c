@@ -2,18 +2,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/cli/plan_print.h"
 #include "bridge/report/plan_file.h"
 #include "bridge/run.h"
 
 #include "scim/base/banned.h"
 
-#define PEOPLE_SHOWN 20
-
 static const struct cli_option options[] = {
 	{ "output", 'o', "FILE", "write the plan as JSON into FILE (mode 0600)" },
 	{ "only", 0, "PERSON", "only this person: LDAP filter, DN, or attr=value; may be repeated" },
 	{ "full", 0, NULL, "read everything, not only what has changed" },
-	{ "format", 0, "FORMAT", "text or json (default text)" },
+	PLAN_FORMAT_OPTION,
+	PLAN_KIND_OPTION,
 	{ "all", 'a', NULL, "show every person in the text" },
 	{ "exit-code", 0, NULL, "exit 3 when there is something to do" },
 	{ "rules", 0, "FILE", "these rules instead of those in the settings; may be repeated" },
@@ -23,28 +23,22 @@ static const struct cli_option options[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-static int print_plan(struct run *run, const struct cli_args *args, bool json)
+static int print_plan(struct run *run, const struct cli_args *args,
+		      const struct plan_print *print)
 {
-	struct report_options report = {
-		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-	};
 	const char *path = cli_value(args, "output");
 	struct err err = ERR_INIT;
 	struct buf text;
 	int status = 0;
 
 	buf_init(&text, PLAN_FILE_BYTES_MAX);
-	if (json || path)
+	if (path)
 		report_plan_json(&run->plan, &text);
 	if (path && cli_write_file(path, &text, 0600, &err)) {
 		cli_say_error(&err);
 		status = -1;
 	}
-	if (json)
-		fwrite(text.data, 1, text.len, stdout);
-	else
-		report_plan_text(&run->plan, &report, stdout);
+	plan_print(&run->plan, print, path ? &text : NULL);
 	buf_release(&text);
 	return status;
 }
@@ -68,28 +62,25 @@ static struct rules *load_against(const struct cli_args *args)
 }
 
 static enum exit_code print_preview(const struct preview *preview, const struct cli_args *args,
-				    bool json)
+				    const struct plan_print *print)
 {
-	struct report_options report = {
-		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-	};
 	struct buf text;
 
-	if (json) {
+	if (print->format == PLAN_JSON) {
 		buf_init(&text, PLAN_FILE_BYTES_MAX);
 		report_preview_json(preview, &text);
 		fwrite(text.data, 1, text.len, stdout);
 		buf_release(&text);
 	} else {
-		report_preview_text(preview, &report, stdout);
+		report_preview_text(preview, &print->report, stdout);
 	}
 	if (!preview->directory.complete)
 		return EXIT_PARTLY;
 	return preview->people.count && cli_flag(args, "exit-code") ? EXIT_CHANGES : EXIT_DONE;
 }
 
-static enum exit_code preview(struct run *run, const struct cli_args *args, bool json)
+static enum exit_code preview(struct run *run, const struct cli_args *args,
+			      const struct plan_print *print)
 {
 	struct rules *against = load_against(args);
 	struct preview preview;
@@ -108,7 +99,7 @@ static enum exit_code preview(struct run *run, const struct cli_args *args, bool
 	} else {
 		if (run->snapshot.time_s)
 			verdict_merge(&preview.directory, &run->snapshot.verdict);
-		code = print_preview(&preview, args, json);
+		code = print_preview(&preview, args, print);
 		preview_release(&preview);
 	}
 	rules_free(against);
@@ -119,8 +110,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 {
 	struct cli_args args;
 	struct run run;
-	const char *format;
-	bool json;
+	struct plan_print print;
 	enum exit_code code;
 
 	if (cli_parse(self, argc, argv, &args)) {
@@ -131,16 +121,20 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 		cli_args_release(&args);
 		return EXIT_DONE;
 	}
-	format = cli_value(&args, "format");
-	json = args.json || (format && strcmp(format, "json") == 0);
-	if (format && !json && strcmp(format, "text") != 0) {
-		fprintf(stderr, "dirbridge plan: --format is text or json, not %s\n", format);
+	code = plan_print_read(&args, &print) ? EXIT_USAGE : EXIT_DONE;
+	if (!code && cli_value(&args, "against") &&
+	    (print.format == PLAN_CSV || print.report.filter.kinds)) {
+		fprintf(stderr, "dirbridge plan: --against compares records, not steps: "
+				"no csv and no --kind\n");
+		code = EXIT_USAGE;
+	}
+	if (code) {
 		cli_args_release(&args);
-		return EXIT_USAGE;
+		return code;
 	}
 	code = run_open(&run, &args);
 	if (!code && cli_value(&args, "against")) {
-		code = preview(&run, &args, json);
+		code = preview(&run, &args, &print);
 		run_release(&run);
 		cli_args_release(&args);
 		return code;
@@ -148,7 +142,7 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 	if (!code)
 		code = run_plan(&run, &args, false);
 	if (!code) {
-		if (print_plan(&run, &args, json))
+		if (print_plan(&run, &args, &print))
 			code = EXIT_FAILED;
 		else if (run.plan.refused)
 			code = EXIT_REFUSED;

@@ -3,13 +3,12 @@
 #include <unistd.h>
 
 #include "bridge/cli/approval.h"
+#include "bridge/cli/plan_print.h"
 #include "bridge/report/plan_file.h"
 #include "bridge/report/report.h"
 #include "bridge/run.h"
 
 #include "scim/base/banned.h"
-
-#define PEOPLE_SHOWN 20
 
 /* A file that was changed is refused, as apply refuses it. */
 static enum exit_code read_plan(const char *path, struct arena *mem, struct plan *ret_plan,
@@ -23,48 +22,66 @@ static enum exit_code read_plan(const char *path, struct arena *mem, struct plan
 	return err.kind == ERR_REFUSED ? EXIT_REFUSED : exit_code_of(&err);
 }
 
-static int print(const struct plan *plan, const struct cli_args *args)
+/* People in the plan, by login name, directory id or DN. */
+static enum exit_code select_people(const struct plan *plan, const struct cli_args *args,
+				    const char *const *only, size_t count)
 {
-	struct report_options report = {
-		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-		.people_max = cli_flag(args, "all") ? 0 : PEOPLE_SHOWN,
-	};
-	const char *format = cli_value(args, "format");
-	bool json = args->json || (format && strcmp(format, "json") == 0);
-	struct buf text;
+	for (size_t i = 0; i < count; i++) {
+		struct report_filter one = { .only = &only[i], .only_count = 1 };
+		size_t at = 0;
 
-	if (format && !json && strcmp(format, "text") != 0) {
-		fprintf(stderr, "dirbridge %s: --format is text or json, not %s\n",
-			args->command->name, format);
-		return EXIT_USAGE;
+		while (at < plan->people.count &&
+		       !report_shows_person(&one, &plan->people.items[at]))
+			at++;
+		if (at < plan->people.count)
+			continue;
+		fprintf(stderr, "dirbridge show: %s has nobody with the login name, directory id or DN %s\n",
+			args->operands.items[0], only[i]);
+		return EXIT_FAILED;
 	}
-	if (!json) {
-		report_plan_text(plan, &report, stdout);
-		return EXIT_DONE;
-	}
-	buf_init(&text, PLAN_FILE_BYTES_MAX);
-	report_plan_json(plan, &text);
-	fwrite(text.data, 1, text.len, stdout);
-	buf_release(&text);
 	return EXIT_DONE;
+}
+
+static enum exit_code show_plan(const struct cli_args *args)
+{
+	VEC(const char *) only = { 0 };
+	struct arena mem = ARENA_INIT;
+	struct plan plan = { .time_s = 0 };
+	struct plan_print print;
+	char hash[DIGEST_TEXT];
+	const char *person;
+	enum exit_code code;
+
+	if (plan_print_read(args, &print))
+		return EXIT_USAGE;
+	for (size_t i = 0; (person = cli_value_at(args, "only", i)); i++)
+		vec_push(&only, person);
+	print.report.filter.only = only.items;
+	print.report.filter.only_count = only.count;
+	if (only.count && print.format == PLAN_JSON) {
+		fprintf(stderr, "dirbridge show: the JSON form is the whole plan; --only is for text and csv\n");
+		code = EXIT_USAGE;
+	} else {
+		code = read_plan(args->operands.items[0], &mem, &plan, hash);
+	}
+	if (!code)
+		code = select_people(&plan, args, only.items, only.count);
+	if (!code)
+		plan_print(&plan, &print, NULL);
+	vec_release(&only);
+	plan_release(&plan);
+	arena_release(&mem);
+	return code;
 }
 
 static int run_show(const struct cli_command *self, int argc, char **argv)
 {
-	struct arena mem = ARENA_INIT;
-	struct plan plan = { .time_s = 0 };
 	struct cli_args args;
-	char hash[DIGEST_TEXT];
 	int code = EXIT_USAGE;
 
 	if (cli_parse(self, argc, argv, &args) == 0)
-		code = args.help ? EXIT_DONE
-				 : read_plan(args.operands.items[0], &mem, &plan, hash);
-	if (code == EXIT_DONE && !args.help)
-		code = print(&plan, &args);
+		code = args.help ? EXIT_DONE : show_plan(&args);
 	cli_args_release(&args);
-	plan_release(&plan);
-	arena_release(&mem);
 	return code;
 }
 
@@ -111,7 +128,9 @@ static int run_approve(const struct cli_command *self, int argc, char **argv)
 }
 
 static const struct cli_option show_options[] = {
-	{ "format", 0, "FORMAT", "text or json (default text)" },
+	PLAN_FORMAT_OPTION,
+	{ "only", 0, "PERSON", "show only this person: login name, directory id or DN; may be repeated" },
+	PLAN_KIND_OPTION,
 	{ "all", 'a', NULL, "show every person in the text" },
 	{ NULL, 0, NULL, NULL },
 };

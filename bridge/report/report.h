@@ -15,9 +15,20 @@
 #include "bridge/plan/plan.h"
 #include "bridge/preview.h"
 
+/* What of a plan is shown; the sums stay those of the whole plan. */
+struct report_filter {
+	const char *const *only;   /* login names, directory ids or DNs; case does not count */
+	size_t only_count;         /* 0 = everybody */
+	uint64_t kinds;            /* bit per enum step_kind; 0 = all */
+};
+bool report_shows_person(const struct report_filter *filter, const struct plan_person *person);
+bool report_shows_step(const struct report_filter *filter, const struct plan *plan,
+		       const struct step *step);
+
 struct report_options {
 	bool color;
 	unsigned people_max;       /* shown in full; 0 = all */
+	struct report_filter filter;
 };
 
 void report_plan_text(const struct plan *plan, const struct report_options *options,
@@ -27,6 +38,13 @@ void report_plan_text(const struct plan *plan, const struct report_options *opti
  * opening brace up to and including the comma in front of "sha256").
  */
 void report_plan_json(const struct plan *plan, struct buf *out);
+/*
+ * One line a step after a line of column names (RFC 4180: CRLF, doubled quotes), in UTF-8.
+ * What a spreadsheet would take for a formula gets an apostrophe before it, and control
+ * characters are shown as text; the JSON form holds all values as they are.
+ */
+void report_plan_csv(const struct plan *plan, const struct report_filter *filter,
+		     struct buf *out);
 
 void report_result_text(const struct plan *plan, const struct apply_result *result,
 			const struct report_options *options, FILE *out);

@@ -131,8 +131,37 @@ static void put_step(const struct painter *p, const struct plan *plan,
 	buf_release(&line);
 }
 
+bool report_shows_person(const struct report_filter *filter, const struct plan_person *person)
+{
+	for (size_t i = 0; i < filter->only_count; i++)
+		if (text_eq_nocase(filter->only[i], person->user_name) ||
+		    text_eq_nocase(filter->only[i], person->id) ||
+		    text_eq_nocase(filter->only[i], person->dn))
+			return true;
+	return filter->only_count == 0;
+}
+
+bool report_shows_step(const struct report_filter *filter, const struct plan *plan,
+		       const struct step *step)
+{
+	return (!filter->kinds || filter->kinds >> step->kind & 1) &&
+	       report_shows_person(filter, &plan->people.items[step->person]);
+}
+
+/* Has the person a step that is shown? */
+static bool is_shown(const struct report_filter *filter, const struct plan *plan,
+		     const struct plan_person *person)
+{
+	if (!filter->kinds)
+		return report_shows_person(filter, person);
+	for (uint32_t i = 0; i < person->step_count; i++)
+		if (report_shows_step(filter, plan, &plan->steps.items[person->first_step + i]))
+			return true;
+	return false;
+}
+
 static void put_person(const struct painter *p, const struct plan *plan,
-		       const struct plan_person *person)
+		       const struct plan_person *person, const struct report_filter *filter)
 {
 	struct buf name;
 
@@ -143,8 +172,12 @@ static void put_person(const struct painter *p, const struct plan *plan,
 	buf_clear(&name);
 	show(&name, person->user_name);
 	fprintf(p->out, "%s %s\n", plain(p), name.data);
-	for (uint32_t i = 0; i < person->step_count; i++)
-		put_step(p, plan, &plan->steps.items[person->first_step + i]);
+	for (uint32_t i = 0; i < person->step_count; i++) {
+		const struct step *step = &plan->steps.items[person->first_step + i];
+
+		if (report_shows_step(filter, plan, step))
+			put_step(p, plan, step);
+	}
 	buf_release(&name);
 }
 
@@ -162,7 +195,8 @@ static void put_people(const struct painter *p, const struct plan *plan,
 	unsigned long totals[PERSON_CHANGE_COUNT] = { 0 };
 
 	for (size_t i = 0; i < plan->people.count; i++)
-		totals[plan->people.items[i].change]++;
+		if (is_shown(&options->filter, plan, &plan->people.items[i]))
+			totals[plan->people.items[i].change]++;
 	for (size_t o = 0; o < PERSON_CHANGE_COUNT; o++) {
 		enum person_change change = order[o];
 		unsigned shown = 0;
@@ -171,11 +205,12 @@ static void put_people(const struct painter *p, const struct plan *plan,
 			continue;
 		fprintf(p->out, "\n%s (%lu)\n", titles[change], totals[change]);
 		for (size_t i = 0; i < plan->people.count; i++) {
-			if (plan->people.items[i].change != change)
+			if (plan->people.items[i].change != change ||
+			    !is_shown(&options->filter, plan, &plan->people.items[i]))
 				continue;
 			if (options->people_max && shown++ >= options->people_max)
 				break;
-			put_person(p, plan, &plan->people.items[i]);
+			put_person(p, plan, &plan->people.items[i], &options->filter);
 		}
 		if (options->people_max && totals[change] > options->people_max)
 			fprintf(p->out, "  ... and %lu more people; --all shows them, "
@@ -267,9 +302,12 @@ static void put_limits(const struct painter *p, const struct plan *plan)
 	}
 }
 
-static void put_sums(const struct painter *p, const struct plan *plan)
+static void put_sums(const struct painter *p, const struct plan *plan,
+		     const struct report_filter *filter)
 {
 	fprintf(p->out, "\n");
+	if (filter->kinds || filter->only_count)
+		fprintf(p->out, "Only a part is shown above; these are the sums of the whole plan.\n");
 	if (plan->steps.count == 0)
 		fprintf(p->out, "Nothing to do: %lu %s as they should be.\n",
 			plan->people_unchanged,
@@ -308,7 +346,7 @@ void report_plan_text(const struct plan *plan, const struct report_options *opti
 	put_head(&p, plan);
 	put_skips(&p, plan, options);
 	put_people(&p, plan, options);
-	put_sums(&p, plan);
+	put_sums(&p, plan, &options->filter);
 }
 
 /* --- result ------------------------------------------------------------------------------ */

@@ -97,7 +97,13 @@ static void setup(struct scene *scene, const char *which)
 	}
 	if (strcmp(which, "near") == 0)
 		scene->config.limits[LIMIT_DISABLES] = (struct config_limit){ 2, 100, 10 };
-	if (strcmp(which, "empty") == 0)
+	if (strcmp(which, "formulas") == 0)
+		make(scene, "person a user==1+1@x name=+49_1 title=-1\n"
+			    "person b user=b@x name=@SUM(A1) title=\uff1dx\n"
+			    "person c user=c@x name=_=1 title=\"a,b\";'c\n"
+			    "person d user=d@x name=a=b title=5-1\n"
+			    "account B user=b@x ext=b displayName==HYPERLINK(\"//x\")\nlink b B\n");
+	else if (strcmp(which, "empty") == 0)
 		make(scene, "person a\naccount A user=a@x ext=a displayName=a\nlink a A\n");
 	else if (strcmp(which, "hostile") == 0)
 		make(scene, "person a user=x\033[31m@x name=\xe2\x80\xae" "evil\a title=a\tb\xff\n"
@@ -106,6 +112,10 @@ static void setup(struct scene *scene, const char *which)
 	else
 		make(scene, company);
 }
+
+static const char *const two[] = { "BOB@x.org", "L" };
+#define ONLY_TWO .only = two, .only_count = 2
+#define ONLY_KIND(kind) .kinds = UINT64_C(1) << (kind)
 
 static const struct {
 	const char *file, *which;
@@ -119,6 +129,9 @@ static const struct {
 	{ "plan-near.txt", "near", { .people_max = 1 }, 0, 0 },
 	{ "plan-empty.txt", "empty", { 0 }, 0, 0 },
 	{ "plan-hostile.txt", "hostile", { 0 }, 0, 0 },
+	{ "plan-only.txt", "company", { .filter = { ONLY_TWO } }, 0, 0 },
+	{ "plan-kind.txt", "company", { .people_max = 1, .filter = { ONLY_KIND(STEP_SKILL_SET) } }, 0, 0 },
+	{ "plan-only-kind.txt", "company", { .filter = { ONLY_TWO, ONLY_KIND(STEP_GRANT) } }, 0, 0 },
 };
 
 static void each_text(void **unused)
@@ -138,6 +151,34 @@ static void each_text(void **unused)
 		fclose(out);
 		compare(texts[i].file, text, len);
 		free(text);
+		scene_release(&scene);
+	}
+}
+
+static const struct {
+	const char *file, *which;
+	struct report_filter filter;
+} csvs[] = {
+	{ "plan.csv", "company", { 0 } },
+	{ "plan-empty.csv", "empty", { 0 } },
+	{ "plan-hostile.csv", "hostile", { 0 } },
+	{ "plan-formulas.csv", "formulas", { 0 } },
+	{ "plan-only.csv", "company", { ONLY_TWO } },
+	{ "plan-kind.csv", "company", { ONLY_KIND(STEP_SKILL_SET) } },
+};
+
+static void each_csv(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < sizeof(csvs) / sizeof(*csvs); i++) {
+		struct scene scene;
+		struct buf out;
+
+		setup(&scene, csvs[i].which);
+		buf_init(&out, 1 << 20);
+		report_plan_csv(&scene.plan, &csvs[i].filter, &out);
+		compare(csvs[i].file, out.data, out.len);
+		buf_release(&out);
 		scene_release(&scene);
 	}
 }
@@ -388,7 +429,9 @@ static void progress(void **unused)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_text),       cmocka_unit_test(hostile_text_is_harmless),
+		cmocka_unit_test(each_text),
+		cmocka_unit_test(each_csv),
+		cmocka_unit_test(hostile_text_is_harmless),
 		cmocka_unit_test(columns_line_up), cmocka_unit_test(each_json),
 		cmocka_unit_test(each_result),     cmocka_unit_test(progress),
 		cmocka_unit_test(durations),

@@ -28,7 +28,7 @@ ok() {
 bad() {
 	failed=$((failed + 1))
 	echo "FAIL $1: $2"
-	{ tail -n 12 "$work/out"; head -n 12 "$work/err"; } | cut -c1-300 | sed 's/^/       /'
+	{ tail -n 6 "$work/chk"; tail -n 12 "$work/out"; head -n 12 "$work/err"; } | cut -c1-300 | sed 's/^/       /'
 }
 # expect NAME CODE REGEX ARGUMENT...: run dirbridge; exit code, and REGEX in what it says.
 expect() {
@@ -83,7 +83,51 @@ expect "shown" 0 'accounts created' show "$p"
 check "as it was when it was made" diff "$work/plan.txt" "$work/out"
 expect "shown as JSON" 0 '' show "$p" --json
 check "with the same bytes" cmp "$work/out" "$p"
-expect "an unknown format" 2 'text or json' show "$p" --format odt
+expect "an unknown format" 2 'text, json or csv' show "$p" --format odt
+# Another's reader of CSV against the JSON: the same steps, value by value.
+cat >"$work/read_rows.py" <<'X'
+import csv, json, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline="", encoding="utf-8"), strict=True))
+plan = json.load(open(sys.argv[2], encoding="utf-8"))
+people = {p["person"]: p for p in plan["people"]}
+steps = plan["steps"]
+if len(sys.argv) > 3:
+    steps = [s for s in steps if s["kind"] == sys.argv[3]]
+if len(sys.argv) > 4:
+    steps = [s for s in steps if s["userName"] == sys.argv[4]]
+assert len(rows) == len(steps) > 0, (len(rows), len(steps))
+same = {"step", "kind", "person", "userName", "attribute", "type", "name", "id", "division", "divisionId",
+        "old", "oldName", "new", "rule"}
+for row, step in zip(rows, steps):
+    who = people[step["person"]]
+    want = {k: str(step.get(k, "")) for k in same}
+    want |= {"change": who["change"], "displayName": who["displayName"], "dn": who["dn"],
+             "account": who.get("account", ""), "level": f"{step['level']:g}" if "level" in step else "",
+             "drift": "yes" if step.get("drift") else "", "privileged": "yes" if step.get("privileged") else ""}
+    for key, value in want.items():
+        if value.lstrip(" ")[:1] in "=+-@" and value.lstrip(" "):
+            value = "'" + value
+        assert row[key] == value, (key, row[key], value)
+X
+expect "shown as CSV" 0 '' show "$p" --format csv
+check "holds each step" python3 "$work/read_rows.py" "$work/out" "$p"
+expect "one kind as CSV" 0 '' show "$p" --format csv --kind grant
+check "holds these steps" python3 "$work/read_rows.py" "$work/out" "$p" grant
+who=$(sed -n 's/.*"kind":"create".*"userName":"\([^"]*\)".*/\1/p' "$p" | sed -n 5p)
+expect "one kind of one person as CSV" 0 '' show "$p" --format csv --kind skill-set --kind grant --only "${who^^}"
+expect "one person" 0 'Only a part is shown above' show "$p" --only "$who"
+check "and nobody else" test "$(grep -c 'create the account' "$work/out")" = 1
+expect "one kind" 0 'New accounts' show "$p" --kind skill-set --all
+count=$(grep -c '"kind":"skill-set"' "$p")
+check "each of them" test "$(grep -c '^    + skill ' "$work/out")" = "$count"
+check "and no other" test "$(grep -c '[.]yaml:[0-9]' "$work/out")" = "$count"
+expect "somebody who is not in the plan" 1 'nobody with the login name' show "$p" --only nobody@example.org
+expect "a kind that there is none of" 2 'no kind of step grants; kinds are disable,.*grant' show "$p" --kind grants
+expect "a part as JSON" 2 'whole plan; --kind' show "$p" --json --kind grant
+expect "one person as JSON" 2 'whole plan; --only' show "$p" --format json --only "$who"
+expect "a fresh plan as CSV" 0 '' plan --format csv
+check "holds each step as well" python3 "$work/read_rows.py" "$work/out" "$p"
+expect "rules against others as CSV" 2 'no csv and no --kind' plan --format csv --against "$work/mappings/agents.yaml"
 expect "no file" 1 'nowhere.json' show "$work/nowhere.json"
 printf '{}\n' >"$work/none.json"
 expect "a file that is no plan" 2 'not a saved plan' show "$work/none.json"
