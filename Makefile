@@ -73,6 +73,9 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The files that become part of the HTML report.
+$(BUILD)/obj/bridge/report/page_parts.o: $(addprefix bridge/report/page.,css html js)
+
 $(libscim): $(call obj,$(scim_src))
 $(libmappings): $(call obj,$(mappings_src))
 $(libbridge): $(call obj,$(bridge_lib_src))

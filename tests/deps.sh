@@ -28,6 +28,8 @@ packages=(
 	# an Active Directory of the tests' own (needs root to run)
 	samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind
 	ldb-tools python3-samba libsasl2-modules-gssapi-mit
+	# the HTML report is looked at in a browser
+	chromium
 	# lint, fuzz, bench
 	git clang libclang-rt-14-dev clang-tidy cppcheck shellcheck jq wrk
 )

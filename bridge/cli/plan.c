@@ -38,7 +38,7 @@ static int print_plan(struct run *run, const struct cli_args *args,
 		cli_say_error(&err);
 		status = -1;
 	}
-	plan_print(&run->plan, print, path ? &text : NULL);
+	plan_print(&run->plan, print, path ? &text : NULL, NULL);
 	buf_release(&text);
 	return status;
 }
@@ -123,9 +123,9 @@ static int run_command(const struct cli_command *self, int argc, char **argv)
 	}
 	code = plan_print_read(&args, &print) ? EXIT_USAGE : EXIT_DONE;
 	if (!code && cli_value(&args, "against") &&
-	    (print.format == PLAN_CSV || print.report.filter.kinds)) {
+	    (print.format == PLAN_CSV || print.format == PLAN_HTML || print.report.filter.kinds)) {
 		fprintf(stderr, "dirbridge plan: --against compares records, not steps: "
-				"no csv and no --kind\n");
+				"no csv, no html and no --kind\n");
 		code = EXIT_USAGE;
 	}
 	if (code) {

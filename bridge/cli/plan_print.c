@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/report/plan_file.h"
+#include "scim/base/digest.h"
 
 #include "scim/base/banned.h"
 
@@ -12,6 +13,7 @@ static const char *const format_names[] = {
 	[PLAN_TEXT] = "text",
 	[PLAN_JSON] = "json",
 	[PLAN_CSV] = "csv",
+	[PLAN_HTML] = "html",
 };
 
 static int read_format(const struct cli_args *args, enum plan_format *ret)
@@ -27,7 +29,7 @@ static int read_format(const struct cli_args *args, enum plan_format *ret)
 	*ret = PLAN_TEXT;
 	if (!given)
 		return 0;
-	fprintf(stderr, "dirbridge %s: --format is text, json or csv, not %s\n",
+	fprintf(stderr, "dirbridge %s: --format is text, json, csv or html, not %s\n",
 		args->command->name, given);
 	return -1;
 }
@@ -63,17 +65,38 @@ int plan_print_read(const struct cli_args *args, struct plan_print *ret)
 	for (size_t i = 0; (kind = cli_value_at(args, "kind", i)); i++)
 		if (read_kind(args, kind, &print.report.filter.kinds))
 			return -1;
-	if (print.report.filter.kinds && print.format == PLAN_JSON) {
-		fprintf(stderr, "dirbridge %s: the JSON form is the whole plan; --kind is for text and csv\n",
-			args->command->name);
+	if (print.report.filter.kinds && (print.format == PLAN_JSON || print.format == PLAN_HTML)) {
+		fprintf(stderr, "dirbridge %s: %s is the whole plan; --kind is for text and csv\n",
+			args->command->name, format_names[print.format]);
 		return -1;
 	}
 	*ret = print;
 	return 0;
 }
 
+/* The last member of the JSON form: its hash. */
+static void hash_of(const struct buf *json, char out[DIGEST_TEXT])
+{
+	const size_t tail = strlen("\"}\n");
+
+	memcpy(out, json->data + json->len - tail - (DIGEST_TEXT - 1), DIGEST_TEXT - 1);
+	out[DIGEST_TEXT - 1] = '\0';
+}
+
+static void put_html(const struct plan *plan, const struct buf *json, const char *approval)
+{
+	char hash[DIGEST_TEXT];
+	struct buf page;
+
+	hash_of(json, hash);
+	buf_init(&page, PLAN_FILE_BYTES_MAX);
+	report_plan_html(plan, hash, approval, &page);
+	fwrite(page.data, 1, page.len, stdout);
+	buf_release(&page);
+}
+
 void plan_print(const struct plan *plan, const struct plan_print *print,
-		const struct buf *json)
+		const struct buf *json, const char *approval)
 {
 	struct buf text;
 
@@ -81,15 +104,18 @@ void plan_print(const struct plan *plan, const struct plan_print *print,
 		report_plan_text(plan, &print->report, stdout);
 		return;
 	}
-	if (json && print->format == PLAN_JSON) {
-		fwrite(json->data, 1, json->len, stdout);
-		return;
-	}
 	buf_init(&text, PLAN_FILE_BYTES_MAX);
-	if (print->format == PLAN_JSON)
-		report_plan_json(plan, &text);
-	else
+	if (print->format == PLAN_CSV) {
 		report_plan_csv(plan, &print->report.filter, &text);
-	fwrite(text.data, 1, text.len, stdout);
+	} else if (!json) {
+		report_plan_json(plan, &text);
+		json = &text;
+	}
+	if (print->format == PLAN_HTML)
+		put_html(plan, json, approval);
+	else if (print->format == PLAN_JSON)
+		fwrite(json->data, 1, json->len, stdout);
+	else
+		fwrite(text.data, 1, text.len, stdout);
 	buf_release(&text);
 }

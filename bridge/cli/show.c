@@ -42,6 +42,15 @@ static enum exit_code select_people(const struct plan *plan, const struct cli_ar
 	return EXIT_DONE;
 }
 
+/* Only apply knows the key that it must be signed with. */
+static const char *approval_words(const char *path, struct arena *mem)
+{
+	const char *signature = arena_printf(mem, "%s.sig", path);
+
+	return access(signature, F_OK) == 0 ? "a signature stands beside it; apply checks it"
+					    : "nobody has signed it";
+}
+
 static enum exit_code show_plan(const struct cli_args *args)
 {
 	VEC(const char *) only = { 0 };
@@ -58,8 +67,8 @@ static enum exit_code show_plan(const struct cli_args *args)
 		vec_push(&only, person);
 	print.report.filter.only = only.items;
 	print.report.filter.only_count = only.count;
-	if (only.count && print.format == PLAN_JSON) {
-		fprintf(stderr, "dirbridge show: the JSON form is the whole plan; --only is for text and csv\n");
+	if (only.count && (print.format == PLAN_JSON || print.format == PLAN_HTML)) {
+		fprintf(stderr, "dirbridge show: json and html are the whole plan; --only is for text and csv\n");
 		code = EXIT_USAGE;
 	} else {
 		code = read_plan(args->operands.items[0], &mem, &plan, hash);
@@ -67,7 +76,7 @@ static enum exit_code show_plan(const struct cli_args *args)
 	if (!code)
 		code = select_people(&plan, args, only.items, only.count);
 	if (!code)
-		plan_print(&plan, &print, NULL);
+		plan_print(&plan, &print, NULL, approval_words(args->operands.items[0], &mem));
 	vec_release(&only);
 	plan_release(&plan);
 	arena_release(&mem);

@@ -45,6 +45,15 @@ void report_plan_json(const struct plan *plan, struct buf *out);
  */
 void report_plan_csv(const struct plan *plan, const struct report_filter *filter,
 		     struct buf *out);
+/*
+ * One page that needs nothing beside itself: no network, no other file, and its policy lets
+ * only its own script run. `hash` is that of the JSON form, `approval` says in words whether
+ * somebody has signed it; NULL = not said.
+ */
+void report_plan_html(const struct plan *plan, const char *hash, const char *approval,
+		      struct buf *out);
+/* "skill", "role", ...: what a step of this kind is about; "" where its attribute says it. */
+const char *report_step_noun(enum step_kind kind);
 
 void report_result_text(const struct plan *plan, const struct apply_result *result,
 			const struct report_options *options, FILE *out);

@@ -47,20 +47,28 @@ static void describe_value(struct buf *line, const struct step *step)
 	show_quoted(line, new_text);
 }
 
-/* "skill Billing 3 -> 4", "role Agent in Site Berlin", `title: "A" -> "B"`. */
-static void describe(struct buf *line, const struct step *step)
+const char *report_step_noun(enum step_kind kind)
 {
 	static const char *const nouns[STEP_KIND_COUNT] = {
-		[STEP_GRANT] = "role",	       [STEP_REVOKE] = "role",
-		[STEP_SKILL_SET] = "skill",    [STEP_SKILL_REMOVE] = "skill",
+		[STEP_CREATE] = "account",	[STEP_RESTORE] = "account",
+		[STEP_DISABLE] = "account",	[STEP_ENABLE] = "account",
+		[STEP_GRANT] = "role",		[STEP_REVOKE] = "role",
+		[STEP_SKILL_SET] = "skill",	[STEP_SKILL_REMOVE] = "skill",
 		[STEP_LANGUAGE_SET] = "language", [STEP_LANGUAGE_REMOVE] = "language",
-		[STEP_GROUP_ADD] = "group",    [STEP_GROUP_REMOVE] = "group",
-		[STEP_QUEUE_ADD] = "queue",    [STEP_QUEUE_REMOVE] = "queue",
-		[STEP_TEAM_ADD] = "team",      [STEP_TEAM_REMOVE] = "team",
+		[STEP_GROUP_ADD] = "group",	[STEP_GROUP_REMOVE] = "group",
+		[STEP_GROUP_CREATE] = "group",
+		[STEP_QUEUE_ADD] = "queue",	[STEP_QUEUE_REMOVE] = "queue",
+		[STEP_TEAM_ADD] = "team",	[STEP_TEAM_REMOVE] = "team",
 		[STEP_UNIT_SET] = "management unit", [STEP_UNIT_REMOVE] = "management unit",
 		[STEP_WORK_PLAN_SET] = "work plan", [STEP_WORK_PLAN_REMOVE] = "work plan",
 	};
 
+	return nouns[kind] ? nouns[kind] : "";
+}
+
+/* "skill Billing 3 -> 4", "role Agent in Site Berlin", `title: "A" -> "B"`. */
+static void describe(struct buf *line, const struct step *step)
+{
 	switch (step->kind) {
 	case STEP_CREATE:
 		buf_addstr(line, "create the account ");
@@ -84,7 +92,7 @@ static void describe(struct buf *line, const struct step *step)
 	default:
 		break;
 	}
-	buf_addf(line, "%s ", nouns[step->kind]);
+	buf_addf(line, "%s ", report_step_noun(step->kind));
 	if (step->old_text && (step->kind == STEP_UNIT_SET || step->kind == STEP_WORK_PLAN_SET)) {
 		show(line, step->old_text);
 		buf_addstr(line, " -> ");

@@ -183,6 +183,36 @@ static void each_csv(void **unused)
 	}
 }
 
+/* What stands in the page's data element: nothing there may look like markup. */
+static void pages_hold_their_data(void **unused)
+{
+	static const char begin[] = "id=\"data\">", end[] = "</script>\n<script>";
+	static const char *const scenes[] = { "company", "empty", "hostile", "formulas", "refused" };
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(*scenes); i++) {
+		const char *data, *stop;
+		struct scene scene;
+		struct buf out;
+
+		setup(&scene, scenes[i]);
+		buf_init(&out, 1 << 20);
+		report_plan_html(&scene.plan, "0123", NULL, &out);
+		data = strstr(out.data, begin);
+		if (!data)
+			fail_msg("%s: no data", scenes[i]);
+		data += strlen(begin);
+		stop = strstr(data, end);
+		if (!stop || data[0] != '{' || stop[-1] != '}')
+			fail_msg("%s: the data does not end where it should", scenes[i]);
+		if (strcspn(data, "<>&") != (size_t)(stop - data))
+			fail_msg("%s: %.40s", scenes[i], data + strcspn(data, "<>&"));
+		assert_true(utf8_valid(out.data, out.len));
+		buf_release(&out);
+		scene_release(&scene);
+	}
+}
+
 /* Nothing that reaches a terminal may steer it. */
 static void hostile_text_is_harmless(void **unused)
 {
@@ -431,6 +461,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_text),
 		cmocka_unit_test(each_csv),
+		cmocka_unit_test(pages_hold_their_data),
 		cmocka_unit_test(hostile_text_is_harmless),
 		cmocka_unit_test(columns_line_up), cmocka_unit_test(each_json),
 		cmocka_unit_test(each_result),     cmocka_unit_test(progress),

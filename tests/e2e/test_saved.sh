@@ -83,7 +83,7 @@ expect "shown" 0 'accounts created' show "$p"
 check "as it was when it was made" diff "$work/plan.txt" "$work/out"
 expect "shown as JSON" 0 '' show "$p" --json
 check "with the same bytes" cmp "$work/out" "$p"
-expect "an unknown format" 2 'text, json or csv' show "$p" --format odt
+expect "an unknown format" 2 'text, json, csv or html' show "$p" --format odt
 # Another's reader of CSV against the JSON: the same steps, value by value.
 cat >"$work/read_rows.py" <<'X'
 import csv, json, sys
@@ -123,11 +123,11 @@ check "each of them" test "$(grep -c '^    + skill ' "$work/out")" = "$count"
 check "and no other" test "$(grep -c '[.]yaml:[0-9]' "$work/out")" = "$count"
 expect "somebody who is not in the plan" 1 'nobody with the login name' show "$p" --only nobody@example.org
 expect "a kind that there is none of" 2 'no kind of step grants; kinds are disable,.*grant' show "$p" --kind grants
-expect "a part as JSON" 2 'whole plan; --kind' show "$p" --json --kind grant
+expect "a part as JSON" 2 'json is the whole plan; --kind' show "$p" --json --kind grant
 expect "one person as JSON" 2 'whole plan; --only' show "$p" --format json --only "$who"
 expect "a fresh plan as CSV" 0 '' plan --format csv
 check "holds each step as well" python3 "$work/read_rows.py" "$work/out" "$p"
-expect "rules against others as CSV" 2 'no csv and no --kind' plan --format csv --against "$work/mappings/agents.yaml"
+expect "rules against others as CSV" 2 'no csv, no html and no --kind' plan --format csv --against "$work/mappings/agents.yaml"
 expect "no file" 1 'nowhere.json' show "$work/nowhere.json"
 printf '{}\n' >"$work/none.json"
 expect "a file that is no plan" 2 'not a saved plan' show "$work/none.json"
