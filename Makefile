@@ -54,8 +54,8 @@ tool_bin := $(patsubst tests/%.c,$(BUILD)/tests/%,$(tool_src))
 fuzz_src := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz_bin := $(patsubst tests/%.c,$(BUILD)/tests/%,$(fuzz_src))
 
-# JSON Schemas that editors use, printed by the program itself.
-schemas := $(patsubst %,$(BUILD)/schema/%.json,settings rules test)
+# JSON Schemas that editors and readers of plans use, printed by the program itself.
+schemas := $(patsubst %,$(BUILD)/schema/%.json,settings rules test plan)
 
 .PHONY: all deps demo check unit tools headers bench lint fuzz install uninstall clean help tests-build
 JOBS ?= $(shell nproc)

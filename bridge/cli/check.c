@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "bridge/cli/check.h"
+#include "bridge/report/plan_file.h"
 #include "mappings/json_schema.h"
 #include "mappings/rules_keys.h"
 
@@ -9,7 +10,7 @@
 static const struct cli_option options[] = {
 	{ "settings", 0, NULL, "list every setting with its default and meaning" },
 	{ "keys", 0, NULL, "print the manual of all settings and keys, in Markdown" },
-	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules or test (files of cases)" },
+	{ "schema", 0, "NAME", "print the JSON Schema of settings, rules, test (files of cases) or plan" },
 	{ "online", 0, NULL,
 	  "also the directory, the tenant, the client's permissions, and each name in the rules" },
 	{ "probe", 0, NULL,
@@ -28,6 +29,7 @@ static enum exit_code print_schema(const char *name)
 		{ "settings", config_schema },
 		{ "rules", rules_schema },
 		{ "test", rule_test_schema },
+		{ "plan", plan_file_schema },
 	};
 	struct buf text;
 
@@ -40,7 +42,7 @@ static enum exit_code print_schema(const char *name)
 		buf_release(&text);
 		return EXIT_DONE;
 	}
-	fprintf(stderr, "dirbridge check: --schema wants settings, rules or test\n");
+	fprintf(stderr, "dirbridge check: --schema wants settings, rules, test or plan\n");
 	return EXIT_USAGE;
 }
 

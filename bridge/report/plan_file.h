@@ -27,4 +27,7 @@ int plan_file_parse(struct slice text, const char *where, struct arena *mem,
 int plan_file_read(const char *path, struct arena *mem, struct plan *ret_plan,
 		   char ret_hash[DIGEST_TEXT], struct err *err);
 
+/* The JSON Schema (draft 2020-12) of such a file, one line; SCHEMA_BYTES_MAX is enough. */
+void plan_file_schema(struct buf *out);
+
 #endif

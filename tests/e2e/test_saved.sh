@@ -11,7 +11,7 @@ chmod 755 "$work"
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 finish() {
 	trap '' INT TERM
 	sandbox_stop
@@ -83,6 +83,16 @@ expect "shown" 0 'accounts created' show "$p"
 check "as it was when it was made" diff "$work/plan.txt" "$work/out"
 expect "shown as JSON" 0 '' show "$p" --json
 check "with the same bytes" cmp "$work/out" "$p"
+if command -v node >/dev/null && [ -d tests/npm/node_modules/ajv ]; then
+	mkdir "$work/schemas"
+	for kind in settings rules test plan; do
+		"$build/dirbridge" check --schema $kind >"$work/schemas/$kind.json"
+	done
+	check "valid by the schema that is printed" node tests/npm/schema.js "$work/schemas" plans "$p"
+else
+	echo "skip the schema of plans: node, or ajv in tests/npm, is not there (make deps)"
+	skipped=$((skipped + 1))
+fi
 expect "an unknown format" 2 'text, json, csv or html' show "$p" --format odt
 # Another's reader of CSV against the JSON: the same steps, value by value.
 cat >"$work/read_rows.py" <<'X'
@@ -263,5 +273,5 @@ rm -f "$work"/dirbridge.db-*
 expect "the copy in its place" 0 'each as it was recorded' runs --verify
 expect "and all goes on" 3 '1 step for 1 person' plan --exit-code
 
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

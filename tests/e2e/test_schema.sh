@@ -36,10 +36,10 @@ refused() { # NAME: exit code 2, and the names that there are
 	local status=0
 	"$build/dirbridge" check --schema "$1" >"$work/schema.out" 2>"$work/schema.err" || status=$?
 	[ "$status" -eq 2 ] && [ ! -s "$work/schema.out" ] &&
-		grep -q 'settings, rules or test' "$work/schema.err"
+		grep -q 'settings, rules, test or plan' "$work/schema.err"
 }
 
-for name in settings rules test; do
+for name in settings rules test plan; do
 	check "--schema $name" "$build/dirbridge" check --schema "$name"
 	cp "$work/out" "$work/$name.json"
 	check "$name is JSON" python3 -m json.tool "$work/$name.json"
@@ -78,7 +78,7 @@ X
 # The build as it is: what is printed must be what is installed.
 prefix=$work/root/opt/dirbridge
 check "make install" make install BUILD="${BUILD:-build}" DESTDIR="$work/root" PREFIX=/opt/dirbridge
-for name in settings rules test; do
+for name in settings rules test plan; do
 	check "$name is installed" cmp "$work/$name.json" "$prefix/share/dirbridge/schema/$name.json"
 done
 
@@ -124,7 +124,7 @@ judge() { # WHAT [ARGUMENT]...
 	node tests/npm/schema.js "$work" "$@"
 }
 
-for kind in settings rules test; do
+for kind in settings rules test plan; do
 	check "$kind: a schema by draft 2020-12" ajv compile "$kind"
 done
 for file in examples/*/*.yaml examples/*/mappings/*.yaml mappings/stock/*.yaml \
@@ -140,6 +140,7 @@ check "ajv-cli refuses a wrong file" sh -c '! "$@"' - node \
 	tests/npm/node_modules/ajv-cli/dist/index.js validate --spec=draft2020 -c ajv-formats \
 	--strict=false -s "$work/rules.json" -d "$work/wrong.yaml"
 check "each setting, each key" judge options
+check "plans, and what is none" judge plans tests/cases/report/plan*.json
 check "rows of one mistake" judge rows tests/cases/schema/rows.txt
 check "cases of the loaders' tests" judge cases tests/cases/schema/differs.txt
 finish

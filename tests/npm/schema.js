@@ -4,9 +4,10 @@
 //     node schema.js SCHEMAS good KIND FILE...   whole files, all valid
 //     node schema.js SCHEMAS rows FILE           "good KIND DOCUMENT", "bad KIND DOCUMENT"
 //     node schema.js SCHEMAS cases LIST          the cases of the loaders' tests
+//     node schema.js SCHEMAS plans FILE...       saved plans; none is one when a part is spoiled
 //     node schema.js SCHEMAS options             each setting, below its sections and with dots
 //
-// SCHEMAS is a folder with settings.json, rules.json, test.json. Prints a line per case and
+// SCHEMAS is a folder with settings.json, rules.json, test.json, plan.json. Prints a line per case and
 // then "N passed, N failed".
 'use strict';
 const fs = require('fs');
@@ -19,7 +20,7 @@ const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false,
 	allowUnionTypes: true, strictTypes: false });
 formats(ajv);
 const validators = {}, schemas = {};
-for (const kind of ['settings', 'rules', 'test']) {
+for (const kind of ['settings', 'rules', 'test', 'plan']) {
 	schemas[kind] = JSON.parse(fs.readFileSync(`${folder}/${kind}.json`, 'utf8'));
 	validators[kind] = ajv.compile(schemas[kind]);
 }
@@ -178,6 +179,63 @@ function options() {
 					describe(`${kind} ${place} ${key}`, value);
 }
 
+// Members that a plan may lack, by what holds them; `sums` and `calls` name what there is.
+const optional = {
+	plan: ['expires', 'source', 'target', 'inputs', 'touched', 'selected', 'foundLeft',
+		'skippedByRule'],
+	people: ['account', 'version'],
+	steps: ['attribute', 'type', 'name', 'id', 'division', 'divisionId', 'old', 'oldName',
+		'manager', 'new', 'level', 'drift', 'privileged', 'rule'],
+	skipped: ['rule'], skippedByRule: ['rule'], links: [],
+	directory: [], tenant: [], limits: [], limit: [],
+};
+// Each object of a plan once of its kind, with the name of that kind.
+function objects(plan) {
+	const found = [['plan', plan], ['sums', plan.sums], ['calls', plan.calls],
+		['directory', plan.directory], ['tenant', plan.tenant],
+		['limits', plan.limits], ['limit', plan.limits.renames]];
+	for (const list of ['people', 'steps', 'skipped', 'skippedByRule', 'links'])
+		for (const item of plan[list] || [])
+			found.push([list, item]);
+	return found;
+}
+
+// A member more, a member less, a value of another type: no plan any more.
+function spoil(file, plan) {
+	const valid = validators.plan;
+	for (const [kind, object] of objects(plan)) {
+		object.odd = 1;
+		report(`${file}: ${kind} with one more`, !valid(plan));
+		delete object.odd;
+		for (const [key, value] of Object.entries(object)) {
+			object[key] = [{}];
+			report(`${file}: ${kind}.${key} of another type`, !valid(plan));
+			delete object[key];
+			const may = !optional[kind] || optional[kind].includes(key);
+			report(`${file}: ${kind} without ${key}`, valid(plan) === may);
+			object[key] = value;
+		}
+	}
+	for (const [key, value] of [['schema', 'dirbridge.plan/2'], ['read', 'some'],
+		['time', 'today'], ['sha256', plan.sha256.toUpperCase()], ['inScope', -1]])
+		report(`${file}: ${key} ${value}`, !valid({ ...plan, [key]: value }));
+	for (const [list, key] of [['steps', 'kind'], ['steps', 'attribute'], ['people', 'change']])
+		if (plan[list].length)
+			report(`${file}: an unknown ${key}`,
+				!valid({ ...plan, [list]: [{ ...plan[list][0], [key]: 'qqq' }] }));
+}
+
+function plans(files) {
+	for (const file of files) {
+		const plan = JSON.parse(fs.readFileSync(file, 'utf8'));
+		const valid = validators.plan(plan);
+		report(file, valid, ajv.errorsText(validators.plan.errors));
+		// Of a large plan each object is like the others.
+		if (valid && plan.steps.length < 1000)
+			spoil(file, plan);
+	}
+}
+
 if (what === 'good')
 	for (const file of args.slice(1))
 		good(file, args[0], fs.readFileSync(file, 'utf8'));
@@ -185,9 +243,11 @@ else if (what === 'rows')
 	rows(args[0]);
 else if (what === 'cases')
 	cases(args[0]);
+else if (what === 'plans')
+	plans(args);
 else if (what === 'options')
 	options();
 else
-	throw new Error(`${what}: good, rows, cases or options`);
+	throw new Error(`${what}: good, rows, cases, plans or options`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;
