@@ -1,5 +1,7 @@
 #include "bridge/report/page_parts.h"
 
+#include <stdint.h>
+
 #include "scim/base/banned.h"
 
 /* The assembler reads the file; the Makefile names these files as what this one is made of. */
@@ -10,7 +12,8 @@
 	extern const char name##_end[] __attribute__((visibility("hidden")));                \
 	struct slice name(void)                                                              \
 	{                                                                                    \
-		return slice_of(name##_begin, (size_t)(name##_end - name##_begin));          \
+		return slice_of(name##_begin,                                                \
+				(size_t)((uintptr_t)name##_end - (uintptr_t)name##_begin));  \
 	}
 
 PART(page_style, "bridge/report/page.css")

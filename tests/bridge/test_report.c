@@ -199,11 +199,13 @@ static void pages_hold_their_data(void **unused)
 		buf_init(&out, 1 << 20);
 		report_plan_html(&scene.plan, "0123", NULL, &out);
 		data = strstr(out.data, begin);
-		if (!data)
+		stop = data ? strstr(data, end) : NULL;
+		if (!data || !stop) {
 			fail_msg("%s: no data", scenes[i]);
+			return;
+		}
 		data += strlen(begin);
-		stop = strstr(data, end);
-		if (!stop || data[0] != '{' || stop[-1] != '}')
+		if (data[0] != '{' || stop[-1] != '}')
 			fail_msg("%s: the data does not end where it should", scenes[i]);
 		if (strcspn(data, "<>&") != (size_t)(stop - data))
 			fail_msg("%s: %.40s", scenes[i], data + strcspn(data, "<>&"));
