@@ -176,9 +176,11 @@ static void read_person(struct reader *r)
 	}
 	if (json_failed(&r->in))
 		return;
-	if (!person.id || person.change == PERSON_CHANGE_COUNT ||
+	if (!person.id || !person.dn || !person.user_name || !person.display_name ||
+	    person.change == PERSON_CHANGE_COUNT ||
 	    map_get(&r->people, slice_str(person.id), NULL)) {
-		json_fail(&r->in, ERR_INVALID, "a person without id or change, or named twice");
+		json_fail(&r->in, ERR_INVALID,
+			  "a person without id, names or change, or named twice");
 		return;
 	}
 	map_set(&r->people, slice_str(person.id), r->plan->people.count);
@@ -204,6 +206,12 @@ static void place_step(struct reader *r, struct step *step, const char *id)
 
 	if (!id || step->kind == STEP_KIND_COUNT || !map_get(&r->people, slice_str(id), &index)) {
 		json_fail(&r->in, ERR_INVALID, "a step without a kind, or for nobody of the plan");
+		return;
+	}
+	if (step->attr == SCIM_ATTR_COUNT &&
+	    (step->kind == STEP_SET || step->kind == STEP_RENAME ||
+	     step->kind == STEP_DIVISION || step->kind == STEP_MANAGER)) {
+		json_fail(&r->in, ERR_INVALID, "a step that sets an attribute and names none");
 		return;
 	}
 	step->person = (uint32_t)index;
@@ -278,7 +286,7 @@ static struct plan_skip read_skip(struct reader *r)
 		{ "userName", offsetof(struct plan_skip, user_name) },
 		{ "reason", offsetof(struct plan_skip, text) },
 	};
-	struct plan_skip skip = { .id = "", .text = "" };
+	struct plan_skip skip = { .id = NULL };
 	struct slice key;
 
 	while (json_object_next(&r->in, &key)) {
@@ -289,6 +297,8 @@ static struct plan_skip read_skip(struct reader *r)
 		else if (!read_member(r, MEMBERS(members), &skip, key))
 			unknown_member(r, "somebody who is skipped", key);
 	}
+	if (!json_failed(&r->in) && (!skip.id || !skip.dn || !skip.user_name || !skip.text))
+		json_fail(&r->in, ERR_INVALID, "somebody who is skipped, without id, names or reason");
 	return skip;
 }
 

@@ -165,6 +165,7 @@ static const struct {
 	{ "an unknown kind", "\"kind\":\"create\"", "\"kind\":\"craete\"", "no kind of step \"craete\"" },
 	{ "an unknown attribute", "\"attribute\":\"title\"", "\"attribute\":\"titel\"", "no attribute \"titel\"" },
 	{ "an unknown change", "\"change\":\"leave\"", "\"change\":\"go\"", "no change \"go\"" },
+	{ "a value of nothing", "\"attribute\":\"title\",", "", "sets an attribute and names none" },
 	{ "a step for nobody", "\"kind\":\"disable\",\"person\":\"l\"", "\"kind\":\"disable\",\"person\":\"zz\"", "for nobody of the plan" },
 	{ "steps apart", "\"kind\":\"disable\",\"person\":\"l\"", "\"kind\":\"disable\",\"person\":\"a\"", "do not stand together" },
 	{ "a negative count", "\"inScope\":", "\"inScope\":-", "is no count" },
@@ -173,7 +174,15 @@ static const struct {
 	{ "a limit that is none", "\"disables\":", "\"disabels\":", "no limit \"disabels\"" },
 	{ "a NUL", "\"title\",", "\"ti\\u0000tle\",", "" },
 	{ "somebody twice", "\"people\":[\n", "\"people\":[\n{\"person\":\"a\",\"change\":\"update\"},", "named twice" },
-	{ "somebody without a change", "\"people\":[\n", "\"people\":[\n{\"person\":\"zz\"},", "without id or change" },
+	{ "somebody without a change", "\"people\":[\n", "\"people\":[\n{\"person\":\"zz\"},", "without id, names or change" },
+	{ "somebody without a name", "\"people\":[\n",
+	  "\"people\":[\n{\"person\":\"zz\",\"dn\":\"\",\"userName\":\"\",\"change\":\"leave\"},",
+	  "without id, names or change" },
+	{ "a name that is null", "\"people\":[\n",
+	  "\"people\":[\n{\"person\":\"zz\",\"dn\":null,\"userName\":\"\",\"displayName\":\"\","
+	  "\"change\":\"leave\"},", "without id, names or change" },
+	{ "nobody skipped", "\"skipped\":[", "\"skipped\":[{\"person\":\"a\",\"dn\":\"\",\"reason\":\"\"},",
+	  "skipped, without id, names or reason" },
 	{ "how it was read", "\"read\":\"all\"", "\"read\":\"some\"", "not \"some\"" },
 };
 
